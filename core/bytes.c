@@ -1,0 +1,16 @@
+#include "core/bytes.h"
+
+bool slice_equals(struct slice s, const char *text)
+{
+    return strlen(text) == s.length && memcmp(s.at, text, s.length) == 0;
+}
+
+bool slice_copy(struct slice s, char *to, size_t size)
+{
+    if (size == 0)
+        return false;
+    size_t length = s.length < size ? s.length : size - 1;
+    memcpy(to, s.at, length);
+    to[length] = '\0';
+    return length == s.length;
+}

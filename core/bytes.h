@@ -1,0 +1,46 @@
+/*
+ * Memory and string primitives. On the host these are the C library's; in the
+ * hypervisor arch/x86_64/bytes.c and core/bytes.c provide them.
+ */
+#pragma once
+
+#include "core/types.h"
+
+void *memcpy(void *restrict to, const void *restrict from, size_t size);
+void *memmove(void *to, const void *from, size_t size);
+void *memset(void *to, int byte, size_t size);
+int memcmp(const void *a, const void *b, size_t size);
+size_t strlen(const char *s);
+int strcmp(const char *a, const char *b);
+int strncmp(const char *a, const char *b, size_t size);
+
+/* A piece of somebody else's text: not terminated, not owned. */
+struct slice {
+    const char *at;
+    size_t length;
+};
+
+bool slice_equals(struct slice s, const char *text);
+
+/* Copies at most size - 1 characters and terminates; returns false when it had to cut. */
+bool slice_copy(struct slice s, char *to, size_t size);
+
+/* Little-endian loads from unaligned bytes, for tables that others wrote. */
+static inline uint16_t load16(const void *p)
+{
+    uint16_t v;
+    memcpy(&v, p, sizeof v);
+    return v;
+}
+static inline uint32_t load32(const void *p)
+{
+    uint32_t v;
+    memcpy(&v, p, sizeof v);
+    return v;
+}
+static inline uint64_t load64(const void *p)
+{
+    uint64_t v;
+    memcpy(&v, p, sizeof v);
+    return v;
+}

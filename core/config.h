@@ -1,0 +1,110 @@
+/*
+ * ringfence.conf: the text that says which CPUs, memory and devices each guest owns.
+ *
+ *     version = 1
+ *
+ *     [box]
+ *     console     = com1 115200      # port com1..com4 or a port number, then the speed
+ *     console_cpu = 0                # the CPU that serves the console
+ *     escape      = ^]               # the key that leaves `attach`
+ *
+ *     [partition linux]
+ *     cpus       = 0-1               # physical CPU numbers; the first listed starts the guest
+ *     memory     = 256M
+ *     boot       = linux             # linux | multiboot1 | flat
+ *     kernel     = vmlinuz           # name of a multiboot2 module
+ *     initrd     = initrd
+ *     modules    = a, b              # multiboot1 only
+ *     cmdline    = console=ttyS0
+ *     load       = 0x100000          # flat only: where the image goes
+ *     entry      = 0x100000          # flat only: where it starts (default: load)
+ *     console    = uart              # uart | none
+ *     interrupts = direct            # direct
+ *     start      = auto              # auto | manual
+ *     on_stop    = stay              # stay | restart | halt-box | reboot-box
+ *
+ * The parser never stops at the first error: a bad partition is marked `refused` and the others
+ * stand. Slices point into the text, which the caller keeps.
+ */
+#pragma once
+
+#include "core/bytes.h"
+#include "core/sink.h"
+
+enum {
+    CONFIG_VERSION = 1,
+    CONFIG_MAX_SIZE = 32 * 1024, /* bytes of text */
+    CONFIG_MAX_PARTITIONS = 16,
+    CONFIG_NAME_SIZE = 24,
+    CONFIG_MAX_CPUS = 64,        /* per partition */
+    CONFIG_MAX_MODULES = 8,      /* per partition, multiboot1 */
+};
+
+enum boot_protocol { BOOT_LINUX, BOOT_MULTIBOOT1, BOOT_FLAT };
+enum partition_console { CONSOLE_UART, CONSOLE_NONE };
+enum interrupt_mode { INTERRUPTS_DIRECT };
+enum start_mode { START_AUTO, START_MANUAL };
+enum stop_action { ON_STOP_STAY, ON_STOP_RESTART, ON_STOP_HALT_BOX, ON_STOP_REBOOT_BOX };
+
+/* Where in the text a value stands, for messages of later stages. */
+struct config_place {
+    uint32_t line;   /* from 1; 0: not given in the text */
+    uint32_t column; /* from 1 */
+};
+
+struct config_text {
+    struct slice text;
+    struct config_place place;
+};
+
+struct config_partition {
+    char name[CONFIG_NAME_SIZE];
+    struct config_place place; /* of the section header */
+    bool refused;              /* had an error: must not be started */
+
+    uint32_t cpu_count;
+    uint32_t cpus[CONFIG_MAX_CPUS]; /* physical CPU numbers, in the order given */
+    struct config_place cpus_place;
+    uint64_t memory; /* bytes, a multiple of 4 KiB */
+    struct config_place memory_place;
+
+    enum boot_protocol boot;
+    struct config_text kernel;
+    struct config_text initrd; /* place.line 0: none */
+    uint32_t module_count;
+    struct config_text modules[CONFIG_MAX_MODULES];
+    struct config_text cmdline;
+    uint64_t load;
+    uint64_t entry;
+    struct config_place load_place;
+
+    enum partition_console console;
+    enum interrupt_mode interrupts;
+    enum start_mode start;
+    enum stop_action on_stop;
+};
+
+struct config {
+    uint16_t console_port;   /* I/O port of the UART; default 0x3f8 */
+    uint32_t console_baud;   /* default 115200 */
+    uint32_t console_cpu;    /* default 0 */
+    struct config_place console_cpu_place;
+    uint8_t escape;          /* control character that leaves `attach`; default 0x1d, Ctrl-] */
+    uint32_t partition_count;
+    struct config_partition partitions[CONFIG_MAX_PARTITIONS];
+};
+
+/* What holds when there is no configuration at all. */
+void config_defaults(struct config *config);
+
+/*
+ * Parses `length` bytes of `text`, which may be anything. Each error is one line
+ * "FILE:LINE:COLUMN: what, 'offending text', what was expected" on `errors`. Returns the number of
+ * errors. An error outside a partition section (version, box) leaves the default in force, except
+ * that a missing or unknown version refuses every partition.
+ */
+unsigned must_check config_parse(const char *file, const char *text, size_t length, struct config *out,
+                                 struct sink *errors);
+
+const char *boot_protocol_name(enum boot_protocol boot);
+const char *stop_action_name(enum stop_action action);

@@ -1,0 +1,21 @@
+/*
+ * The control console: one line editor, a table of commands, `attach`. Runs only on the console CPU.
+ */
+#pragma once
+
+#include "core/partition.h"
+
+/* The terminal's wire. Both never wait. */
+struct console_port {
+    size_t (*read)(struct console_port *self, char *to, size_t size);          /* what has arrived */
+    size_t (*write)(struct console_port *self, const char *from, size_t size); /* how much was taken */
+};
+
+void console_init(struct console_port *port, const struct config *config, const struct machine *machine,
+                  const struct plan *plan, const struct backend *backend);
+
+/* Handles what has arrived, moves output on. Returns soon; call it often. */
+void console_service(void);
+
+/* A message of the hypervisor itself: goes to the console (above the prompt) and to the log. From any CPU. */
+void log_line(const char *format, ...) __attribute__((format(printf, 1, 2)));

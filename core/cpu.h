@@ -1,0 +1,20 @@
+/*
+ * The physical CPU as core/ sees it. Implemented in arch/x86_64/, faked in unit tests.
+ */
+#pragma once
+
+#include "core/cpuid.h"
+#include "core/types.h"
+
+uint32_t cpu_current(void);              /* index into machine.cpus */
+uint64_t cpu_clock(void);                /* TSC ticks */
+void cpu_kick(uint32_t cpu);             /* makes that CPU leave its guest or its idle wait soon */
+void cpu_send_vector(uint32_t cpu, uint8_t vector); /* a fixed interrupt to that CPU's local APIC (direct mode) */
+void cpu_idle(void);                     /* waits until kicked; may return early */
+void cpu_cpuid(uint32_t leaf, uint32_t subleaf, struct cpuid_regs *out);
+bool must_check cpu_msr_read(uint32_t number, uint64_t *out);  /* false: the register is not there */
+bool must_check cpu_msr_write(uint32_t number, uint64_t value); /* false: refused by the CPU */
+bool must_check cpu_xcr0_write(uint64_t value);
+void cpu_guest_interrupts_reset(void);   /* puts this CPU's local APIC into the state a fresh guest expects, drains what pends */
+void cpu_box_halt(void) __attribute__((noreturn));   /* stops every CPU */
+void cpu_box_reboot(void) __attribute__((noreturn));

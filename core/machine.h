@@ -1,0 +1,89 @@
+/*
+ * What box this is: everything that was read from GRUB's tags, the ACPI tables and
+ * CPUID, in one struct that later stages take as const. boot/ fills it in the
+ * hypervisor; tools/rf-check fills it from a text file that the hypervisor's own
+ * `machine` command printed (core/machine_text.c writes and reads that text).
+ */
+#pragma once
+
+#include "core/range.h"
+#include "core/sink.h"
+
+enum {
+    MACHINE_MAX_CPUS = 256,
+    MACHINE_MAX_REGIONS = 128,
+    MACHINE_MAX_MODULES = 32,
+    MACHINE_MODULE_NAME_SIZE = 64,
+    MACHINE_MAX_IOAPICS = 8,
+};
+
+/* What a region of the physical memory map may be used for. */
+enum memory_kind {
+    MEMORY_USABLE,    /* free RAM, once modules and the hypervisor are taken out */
+    MEMORY_RESERVED,  /* firmware, devices, anything unknown: never touched */
+    MEMORY_ACPI,      /* ACPI tables and NVS: read, never given to a guest */
+    MEMORY_BAD,
+};
+
+struct machine_region {
+    struct range range; /* bytes, host-physical; sorted by base, not overlapping */
+    enum memory_kind kind;
+};
+
+/* CPUs are numbered in the order of the MADT, the boot CPU moved to 0: the number a configuration uses. */
+struct machine_cpu {
+    uint32_t apic_id;  /* x2APIC id, or the 8-bit xAPIC id */
+    uint32_t acpi_uid; /* ACPI processor UID */
+    bool online;       /* answered its start-up IPI */
+};
+
+struct machine_module {
+    struct range range; /* bytes, host-physical */
+    char name[MACHINE_MODULE_NAME_SIZE];  /* first word of its multiboot2 string */
+};
+
+struct machine_ioapic {
+    uint32_t address;
+    uint32_t gsi_base;
+};
+
+/* What the CPU can do, vendor-neutral: the backend's probe fills it. false = missing. */
+struct cpu_caps {
+    bool nested_1g;      /* 1 GiB pages in the nested tables */
+    bool nested_2m;      /* 2 MiB pages in the nested tables */
+    bool x2apic;
+    bool tsc_deadline;
+    bool invariant_tsc;
+    uint8_t physical_bits; /* MAXPHYADDR */
+};
+
+struct machine {
+    uint64_t tsc_hz;     /* calibrated */
+    uint32_t cpu_count;
+    uint32_t region_count;
+    uint32_t module_count;
+    uint32_t ioapic_count;
+    struct machine_cpu cpus[MACHINE_MAX_CPUS];
+    struct machine_region regions[MACHINE_MAX_REGIONS];
+    struct machine_module modules[MACHINE_MAX_MODULES];
+    struct machine_ioapic ioapics[MACHINE_MAX_IOAPICS];
+    struct range hypervisor; /* image and heap: in nobody's map */
+    struct cpu_caps caps;
+    hpa_t rsdp;              /* 0 when there is none */
+    bool has_reset_register; /* FADT reset register, system I/O space only */
+    uint16_t reset_port;
+    uint8_t reset_value;
+};
+
+/* Index of the module with that name, or -1. */
+int machine_find_module(const struct machine *machine, const char *name);
+
+/* The machine as text: a person's report, and the input of rf-check --machine. */
+void machine_print(const struct machine *machine, struct sink *out);
+
+/*
+ * Reads what machine_print wrote. `file` names the text in messages. Every error is one line
+ * "FILE:LINE:COLUMN: ..." on `errors`; returns false when there was one.
+ */
+bool must_check machine_parse(const char *file, const char *text, size_t length, struct machine *out,
+                              struct sink *errors);

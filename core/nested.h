@@ -1,0 +1,52 @@
+/*
+ * Nested page tables (EPT, NPT), built once from the plan's chunks.
+ *
+ * Pure: table pages come from an allocator and are reached through phys_read / phys_write, so the
+ * same builder runs in host tests. What differs between the vendors is data: struct nested_format.
+ */
+#pragma once
+
+#include "core/plan.h"
+
+/* How a vendor spells a table entry. All values are whole bits of a 64-bit entry. */
+struct nested_format {
+    const char *name;
+    uint64_t table;       /* bits of an entry that points to a table */
+    uint64_t leaf;        /* bits of every leaf */
+    uint64_t leaf_large;  /* added to a 2 MiB or 1 GiB leaf */
+    uint64_t write_back;  /* memory type of RAM */
+    uint64_t uncached;    /* memory type of device memory */
+    uint64_t read, write, execute; /* permissions; `no_execute` for formats that deny instead */
+    uint64_t no_execute;
+};
+
+enum nested_type { NESTED_RAM, NESTED_DEVICE };
+
+/* Hands out one zeroed, 4 KiB-aligned page of the hypervisor's memory; false: none left. */
+struct page_source {
+    bool (*take)(struct page_source *self, hpa_t *out);
+};
+
+struct nested_tables {
+    hpa_t root;
+    uint32_t pages[3]; /* how many 4 KiB, 2 MiB and 1 GiB leaves */
+    uint32_t tables;   /* how many table pages, the root included */
+};
+
+bool must_check nested_init(struct nested_tables *tables, struct page_source *pages);
+
+/*
+ * Maps one chunk with the largest pages that alignment and caps allow. Refuses (false) what is already mapped,
+ * is not 4 KiB-aligned, does not fit into 48 bits of guest-physical or caps->physical_bits of host-physical address,
+ * or runs out of pages.
+ */
+bool must_check nested_map(struct nested_tables *tables, const struct nested_format *format,
+                           const struct cpu_caps *caps, struct plan_chunk chunk, enum nested_type type, bool writable,
+                           bool executable, struct page_source *pages);
+
+/* Walks the tables as the hardware would; false: not mapped. For tests, checks and dumps. */
+bool must_check nested_lookup(const struct nested_tables *tables, const struct nested_format *format, gpa_t address,
+                              hpa_t *out, uint64_t *page_size, uint64_t *entry);
+
+/* Table pages that nested_map can need for these chunks at the most, the root included. */
+uint32_t nested_tables_bound(const struct plan_partition *partition);

@@ -1,0 +1,63 @@
+/*
+ * The plan: configuration + machine, decided before the first guest runs.
+ *
+ * plan_build chooses, plan_check (core/plan_check.c, no shared code beyond range.h) accepts or
+ * refuses what was chosen. After that nothing is allocated, mapped or registered.
+ */
+#pragma once
+
+#include "core/config.h"
+#include "core/machine.h"
+
+enum {
+    PLAN_MAX_CHUNKS = 64, /* per partition */
+    /* Guest-physical layout: RAM from 0 up to the hole, the rest from 4 GiB. */
+    PLAN_NO_MODULE = -1,
+};
+#define PLAN_LOW_RAM_END (3 * GIB)
+#define PLAN_HIGH_RAM_BASE (4 * GIB)
+
+/* A run of guest RAM: contiguous on both sides. gpa and hpa are congruent modulo the largest page used. */
+struct plan_chunk {
+    gpa_t gpa;
+    hpa_t hpa;
+    uint64_t size; /* bytes, a multiple of 4 KiB */
+};
+
+struct plan_partition {
+    const struct config_partition *config;
+    uint32_t cpu_count;
+    uint32_t cpus[CONFIG_MAX_CPUS]; /* indices into machine.cpus; [0] starts the guest */
+    uint32_t chunk_count;
+    struct plan_chunk chunks[PLAN_MAX_CHUNKS]; /* ascending gpa */
+    int kernel;  /* index into machine.modules */
+    int initrd;  /* or PLAN_NO_MODULE */
+    int modules[CONFIG_MAX_MODULES]; /* config->module_count of them */
+};
+
+struct plan {
+    uint32_t console_cpu; /* index into machine.cpus */
+    uint32_t partition_count;
+    struct plan_partition partitions[CONFIG_MAX_PARTITIONS];
+};
+
+/*
+ * Builds the plan of every partition that is not refused. A partition that cannot be had (a CPU or
+ * module that is not there, a CPU already owned, not enough memory) is left out with one line on
+ * `errors`, in config_parse's format; the others stand. Returns the number of partitions left out.
+ */
+unsigned must_check plan_build(const char *file, const struct config *config, const struct machine *machine,
+                               struct plan *out, struct sink *errors);
+
+/*
+ * Whether the plan keeps its promises: no CPU and no byte owned twice, every byte inside usable
+ * memory, none inside the hypervisor or a module, guest-physical ranges disjoint and as configured,
+ * every index in range. One line on `errors` for each promise broken. Independent of plan_build.
+ */
+bool must_check plan_check(const struct plan *plan, const struct machine *machine, struct sink *errors);
+
+/* Who owns which CPU, which memory and which device, for a person. */
+void plan_print(const struct plan *plan, const struct machine *machine, struct sink *out);
+
+/* Translates into the partition's RAM; false when [gpa, gpa + size) is not wholly in one chunk of it. */
+bool must_check plan_translate(const struct plan_partition *partition, gpa_t address, uint64_t size, hpa_t *out);

@@ -1,0 +1,47 @@
+/*
+ * The virtual PC around a partition's vCPUs: every device model it has, seen as a whole.
+ * drivers/virt/platform.c is the composition; core/ only forwards accesses and carries out what comes back.
+ *
+ * Models never call up. After each access (and after console input) the platform tells, as data,
+ * which interrupts became pending and whether the guest asked for a reset or power off.
+ */
+#pragma once
+
+#include "core/bus.h"
+#include "core/interrupt.h"
+#include "core/ring.h"
+#include "core/spinlock.h"
+
+struct platform; /* drivers/virt/platform.h */
+
+enum platform_request { PLATFORM_NOTHING, PLATFORM_RESET, PLATFORM_POWER_OFF };
+
+enum { PLATFORM_MAX_MESSAGES = 4 };
+
+/* What came out of an access. */
+struct platform_outcome {
+    enum platform_request request;
+    uint32_t message_count;
+    struct interrupt_message messages[PLATFORM_MAX_MESSAGES]; /* to deliver, in order */
+};
+
+size_t platform_size(void); /* bytes of a struct platform, for the boot-time allocator */
+
+/*
+ * Puts all models into their power-on state and builds the bus tables. `output` receives what the guest writes to its
+ * UART. `has_uart` false: its ports answer as if nothing were there. `tsc_hz` drives PIT and RTC.
+ */
+void platform_reset(struct platform *platform, struct ring *output, bool has_uart, uint64_t tsc_hz);
+
+/*
+ * One port or memory access; serialised inside. `now` is the TSC. Returns false, with nothing done, when no
+ * model owns the address.
+ */
+bool must_check platform_port(struct platform *platform, struct bus_access *access, uint64_t now,
+                              struct platform_outcome *outcome);
+bool must_check platform_memory(struct platform *platform, struct bus_access *access, uint64_t now,
+                                struct platform_outcome *outcome);
+
+/* Console input for the guest's UART: takes up to `length` bytes, returns how many fitted. */
+size_t platform_input(struct platform *platform, const char *bytes, size_t length, uint64_t now,
+                      struct platform_outcome *outcome);

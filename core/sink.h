@@ -1,0 +1,27 @@
+/*
+ * Where text goes. A function that reports takes a `struct sink *`, so the same
+ * code speaks on the serial console, on a PC's terminal and into a test's buffer.
+ */
+#pragma once
+
+#include <stdarg.h>
+
+#include "core/types.h"
+
+struct sink {
+    void (*put)(struct sink *self, const char *text, size_t length);
+};
+
+/*
+ * printf into a sink. Conversions: %% %c %s %d %i %u %x %X %p with the lengths
+ * hh h l ll z, the flags '-' and '0', width and precision (also '*'). Nothing else:
+ * an unknown conversion is printed as it stands.
+ */
+void sink_print(struct sink *sink, const char *format, ...) __attribute__((format(printf, 2, 3)));
+void sink_vprint(struct sink *sink, const char *format, va_list arguments) __attribute__((format(printf, 2, 0)));
+
+/* printf into a buffer, always terminated when size > 0; returns the length the whole text has. */
+size_t text_print(char *buffer, size_t size, const char *format, ...) __attribute__((format(printf, 3, 4)));
+
+/* "256 MiB", "1 GiB", "640 KiB", "12 bytes": the largest unit that divides exactly. */
+void sink_print_size(struct sink *sink, uint64_t bytes);
