@@ -1,7 +1,11 @@
 # Ringfence: `make run` shows it, `make test` proves it, `make help` lists the rest.
 
 BUILD  ?= build
-CC     ?= gcc
+# `make V=1` shows every command.
+Q := $(if $(V),,@)
+ifeq ($(origin CC),default)
+CC := gcc
+endif
 MAKEFLAGS += --no-builtin-rules
 .DELETE_ON_ERROR:
 .SECONDARY:
@@ -15,6 +19,7 @@ COMMON   := -std=gnu17 -I. -I$(BUILD) $(WARNINGS)
 # nothing in the output that depends on where or when it was built.
 HV_CFLAGS := $(COMMON) -O2 -g -ffreestanding -fno-pic -fno-pie -mno-red-zone -mgeneral-regs-only -mcmodel=small \
              -fno-stack-protector -fcf-protection=none -fno-asynchronous-unwind-tables -fno-strict-aliasing \
+             -fno-tree-loop-distribute-patterns -Wno-ignored-optimization-argument \
              -fno-common -ffunction-sections -fdata-sections -Wframe-larger-than=1536 \
              -ffile-prefix-map=$(CURDIR)=. -MMD -MP
 HV_LDFLAGS := -n -z max-page-size=4096 -z noexecstack --gc-sections --build-id=none --fatal-warnings -T linker.ld
@@ -28,22 +33,22 @@ HV_O := $(HV_C:%.c=$(BUILD)/hv/%.o) $(HV_S:%.S=$(BUILD)/hv/%.S.o)
 all: $(BUILD)/ringfence.elf $(BUILD)/rf-check
 
 $(BUILD)/ringfence.elf: $(HV_O) linker.ld
-	$(LD) $(HV_LDFLAGS) -o $@ $(HV_O)
+	$(Q)echo "  LD   $@"; $(LD) $(HV_LDFLAGS) -o $@ $(HV_O)
 	@tools/check-elf.sh $@
 
 $(BUILD)/hv/%.o: %.c
 	@mkdir -p $(@D)
-	$(CC) $(HV_CFLAGS) -c -o $@ $<
+	$(Q)echo "  CC   $<"; $(CC) $(HV_CFLAGS) -c -o $@ $<
 
 $(BUILD)/hv/%.S.o: %.S $(BUILD)/offsets.h
 	@mkdir -p $(@D)
-	$(CC) $(HV_CFLAGS) -c -o $@ $<
+	$(Q)echo "  CC   $<"; $(CC) $(HV_CFLAGS) -c -o $@ $<
 
 # Offsets for the assembly come out of the compiler, never from a person.
 $(BUILD)/offsets.h: arch/x86_64/offsets.c
 	@mkdir -p $(@D)
-	$(CC) $(HV_CFLAGS) -MT $@ -MF $(BUILD)/offsets.d -S -o $(BUILD)/offsets.s $<
-	sed -n 's/.*->\([A-Z0-9_]*\) \$$*\([-0-9]*\).*/#define \1 \2/p' $(BUILD)/offsets.s > $@
+	$(Q)$(CC) $(HV_CFLAGS) -MT $@ -MF $(BUILD)/offsets.d -S -o $(BUILD)/offsets.s $<
+	$(Q)sed -n 's/.*->\([A-Z0-9_]*\) \$$*\([-0-9]*\).*/#define \1 \2/p' $(BUILD)/offsets.s > $@
 
 include tools/rules.mk
 include guests/rules.mk

@@ -1,14 +1,14 @@
 /*
- * The ACPI tables a partition sees: RSDP, XSDT, FADT (hardware-reduced off or on, see acpi_tables.c), MADT, DSDT.
+ * The ACPI tables a partition sees: RSDP, XSDT, FADT (hardware-reduced, see acpi_tables.c), MADT, DSDT.
  */
 #pragma once
 
 #include "core/types.h"
 
 /* Where things are in every partition's virtual PC. */
-#define GUEST_ACPI_BASE 0xe0000u   /* tables; reserved in E820 up to 1 MiB */
-#define GUEST_ACPI_SIZE 0x20000u
-#define GUEST_LAPIC_BASE 0xfee00000u
+#define GUEST_ACPI_BASE   0xe0000u /* tables; reserved in E820 up to 1 MiB */
+#define GUEST_ACPI_SIZE   0x20000u
+#define GUEST_LAPIC_BASE  0xfee00000u
 #define GUEST_IOAPIC_BASE 0xfec00000u
 enum {
     GUEST_IOAPIC_PINS = 24,
@@ -17,9 +17,22 @@ enum {
     GUEST_UART_IRQ = 4,
     GUEST_RESET_PORT = 0xcf9, /* FADT reset register: writing GUEST_RESET_VALUE restarts */
     GUEST_RESET_VALUE = 0x06,
-    GUEST_SLEEP_CONTROL_PORT = 0x604, /* PM1a control block or sleep control: S5 powers off */
+    GUEST_RTC_PORT = 0x70, /* index; data at the next port; no interrupt */
+
+    /*
+     * Sleep control and status registers (ACPI, "Sleep Control and Status Registers"), one byte each. Before it sleeps
+     * a guest writes the wake bit to the status register; then GUEST_SLEEP_S5 to the control register powers off.
+     */
+    GUEST_SLEEP_CONTROL_PORT = 0x604,
+    GUEST_SLEEP_STATUS_PORT = 0x605, /* reads 0: nothing ever wakes */
+    GUEST_SLEEP_TYPE_SHIFT = 2,      /* SLP_TYP is 3 bits from here */
     GUEST_SLEEP_TYPE_S5 = 5,
+    GUEST_SLEEP_ENABLE = 1u << 5, /* SLP_EN */
+    GUEST_SLEEP_S5 = GUEST_SLEEP_TYPE_S5 << GUEST_SLEEP_TYPE_SHIFT | GUEST_SLEEP_ENABLE,
 };
+
+/* Room that is always enough for the tables of a partition with CONFIG_MAX_CPUS CPUs, in bytes. */
+enum { ACPI_TABLES_MAX_SIZE = 2048 };
 
 struct acpi_guest {
     uint32_t cpu_count;
@@ -29,6 +42,7 @@ struct acpi_guest {
 
 /*
  * Writes the tables, as they are to lie at `at`, into `buffer` (zeroed here). Returns the bytes used, 0 when `size` is
- * too small. *rsdp is the RSDP's guest-physical address. Every checksum is right.
+ * too small, `at` is not 16-byte aligned or the tables would pass 4 GiB. *rsdp is the RSDP's guest-physical address:
+ * `at`, so that a guest that scans 0xe0000 to 0xfffff in steps of 16 finds it. Every checksum is right.
  */
 size_t must_check acpi_tables_build(const struct acpi_guest *guest, gpa_t at, void *buffer, size_t size, gpa_t *rsdp);

@@ -41,7 +41,13 @@ struct backend {
     /* Asks for EXIT_TIMER after `ticks` TSC ticks in the guest; 0: never. False: this backend has no such timer. */
     bool (*set_timer)(struct vcpu *vcpu, uint64_t ticks);
 
+    /* Reads what decoding and a dump need; gpr[GPR_RSP] becomes current too. */
     void (*view)(struct vcpu *vcpu, struct vcpu_state_view *out);
+
+    /* Writes RFLAGS and gpr[GPR_RSP] back after an instruction was carried out for the guest. */
+    void (*write_back)(struct vcpu *vcpu, uint64_t rflags);
+
+    void (*set_cr2)(struct vcpu *vcpu, uint64_t address); /* before a #PF is injected */
 
     /* Writes the hardware's whole record of the vCPU and, after a failed entry, why in words. */
     void (*dump)(struct vcpu *vcpu, struct sink *out);

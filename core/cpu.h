@@ -9,6 +9,7 @@
 uint32_t cpu_current(void);              /* index into machine.cpus */
 uint64_t cpu_clock(void);                /* TSC ticks */
 void cpu_kick(uint32_t cpu);             /* makes that CPU leave its guest or its idle wait soon */
+void cpu_kick_taken(void);               /* this CPU is about to look at everything a kick can announce */
 void cpu_send_vector(uint32_t cpu, uint8_t vector); /* a fixed interrupt to that CPU's local APIC (direct mode) */
 void cpu_idle(void);                     /* waits until kicked; may return early */
 void cpu_cpuid(uint32_t leaf, uint32_t subleaf, struct cpuid_regs *out);

@@ -12,11 +12,11 @@ struct cpuid_regs {
 /* What the answer depends on besides the host's own leaf. */
 struct cpuid_guest {
     uint64_t tsc_hz;
-    uint64_t cr4;        /* guest's, for OSXSAVE and PKE */
-    uint64_t xcr0;       /* guest's */
-    uint32_t apic_id;    /* x2APIC id of this vCPU */
-    uint32_t cpu_index;  /* of this vCPU */
-    uint32_t cpu_count;  /* vCPUs of the partition */
+    uint64_t cr4;             /* guest's, for OSXSAVE and PKE */
+    uint64_t xcr0;            /* guest's */
+    uint32_t apic_id;         /* x2APIC id of this vCPU */
+    uint32_t cpu_index;       /* of this vCPU */
+    uint32_t cpu_count;       /* vCPUs of the partition */
     const uint32_t *apic_ids; /* of all of them */
 };
 
@@ -25,3 +25,9 @@ typedef void cpuid_reader(uint32_t leaf, uint32_t subleaf, struct cpuid_regs *ou
 
 void cpuid_answer(const struct cpuid_guest *guest, uint32_t leaf, uint32_t subleaf, cpuid_reader *host,
                   struct cpuid_regs *out);
+
+/*
+ * The XCR0 bits that a guest may set: what the host has, less MPX, AMX and other components that guests are not shown.
+ * 0 when the host has no XSAVE. Leaf Dh agrees with it.
+ */
+uint64_t cpuid_xcr0_allowed(cpuid_reader *host);

@@ -14,10 +14,14 @@ enum lifecycle_answer {
 
 /* Asks for a change and kicks the partition's CPUs. Does not wait: lifecycle_settled tells when it is done. */
 enum lifecycle_answer lifecycle_ask(struct partition *p, enum partition_goal goal);
+enum partition_goal lifecycle_goal(const struct partition *p); /* GOAL_NONE: settled */
 bool lifecycle_settled(const struct partition *p);
 
 /* A guest ended itself or was ended by a fault: records the reason and stops it; policy `on_stop` decides what follows. */
 void lifecycle_end(struct partition *p, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
+/* The guest pulled its reset line: it starts again, as a PC would. */
+void lifecycle_guest_reset(struct partition *p);
+
 /* Called by each CPU's loop for its vCPU before every entry: obeys requests. True: the vCPU may run. */
-bool lifecycle_obey(struct vcpu *vcpu);
+bool lifecycle_obey(struct vcpu *vcpu, const struct backend *backend);

@@ -59,6 +59,7 @@ struct cpu_caps {
 
 struct machine {
     uint64_t tsc_hz;     /* calibrated */
+    uint64_t wall_clock; /* seconds since 1970 when the TSC was 0, by the box's own clock */
     uint32_t cpu_count;
     uint32_t region_count;
     uint32_t module_count;
@@ -77,6 +78,19 @@ struct machine {
 
 /* Index of the module with that name, or -1. */
 int machine_find_module(const struct machine *machine, const char *name);
+
+/*
+ * Turns `range`, which must lie in one usable region, into a reserved one: the hypervisor takes it for itself. False,
+ * nothing changed: it does not lie in one, or the table of regions is full.
+ */
+bool must_check machine_reserve(struct machine *machine, struct range range);
+
+/*
+ * Finds `size` free bytes, page-aligned, inside [floor, ceiling): usable, in no module and not in the hypervisor. The
+ * highest such place. False: there is none.
+ */
+bool must_check machine_find_free(const struct machine *machine, uint64_t size, uint64_t floor, uint64_t ceiling,
+                                  uint64_t *out);
 
 /* The machine as text: a person's report, and the input of rf-check --machine. */
 void machine_print(const struct machine *machine, struct sink *out);

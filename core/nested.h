@@ -36,9 +36,15 @@ struct nested_tables {
 bool must_check nested_init(struct nested_tables *tables, struct page_source *pages);
 
 /*
+ * The largest page, in bytes, that can begin at this pair of addresses with `left` bytes still to map; PAGE_SIZE when no
+ * larger one can.
+ */
+uint64_t nested_page_size(const struct cpu_caps *caps, gpa_t guest, hpa_t host, uint64_t left);
+
+/*
  * Maps one chunk with the largest pages that alignment and caps allow. Refuses (false) what is already mapped,
  * is not 4 KiB-aligned, does not fit into 48 bits of guest-physical or caps->physical_bits of host-physical address,
- * or runs out of pages.
+ * or runs out of pages. Only running out of pages leaves a part of the chunk mapped: such tables must not be used.
  */
 bool must_check nested_map(struct nested_tables *tables, const struct nested_format *format,
                            const struct cpu_caps *caps, struct plan_chunk chunk, enum nested_type type, bool writable,
@@ -48,5 +54,8 @@ bool must_check nested_map(struct nested_tables *tables, const struct nested_for
 bool must_check nested_lookup(const struct nested_tables *tables, const struct nested_format *format, gpa_t address,
                               hpa_t *out, uint64_t *page_size, uint64_t *entry);
 
-/* Table pages that nested_map can need for these chunks at the most, the root included. */
+/* Table pages that nested_map can need for these chunks at the most, whatever pages the CPU has, the root included. */
 uint32_t nested_tables_bound(const struct plan_partition *partition);
+
+/* Table pages that nested_map takes for these chunks on a CPU with these page sizes, the root included. */
+uint32_t nested_tables_needed(const struct plan_partition *partition, const struct cpu_caps *caps);

@@ -29,14 +29,17 @@ struct partition {
     uint32_t index;               /* number in the plan */
     uint32_t vcpu_count;
     struct vcpu *vcpus;
+    const uint32_t *apic_ids;     /* of the vCPUs, in their order */
     struct nested_tables nested;
     struct platform *platform;
     struct ring *output;
     uint16_t asid;                /* VPID or ASID, 1 and up, never shared */
 
     enum partition_state state;   /* written by the boot CPU only */
-    enum partition_goal goal;     /* atomic: see above */
+    uint32_t goal;                /* atomic: enum partition_goal and a count, see core/lifecycle.c */
     uint32_t starts;              /* how often it was started */
+    uint32_t quick_ends;          /* ends within a second of the start, one after the other */
+    uint32_t dropped_interrupts;  /* of device models, with a vector that no local APIC takes */
     uint64_t started_at;          /* TSC */
     struct spinlock reason_lock;
     char reason[PARTITION_REASON_SIZE]; /* why it stopped, one line; "" while it runs */
@@ -59,3 +62,6 @@ struct partition *partition_find(struct slice name); /* or NULL */
  */
 bool must_check partition_read(const struct partition *p, gpa_t from, void *to, size_t size);
 bool must_check partition_write(const struct partition *p, gpa_t to, const void *from, size_t size);
+
+/* Carries out what the platform asked for: interrupts to vCPUs, reset, power off. From any CPU. */
+void partition_deliver(struct partition *p, const struct platform_outcome *outcome);

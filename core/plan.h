@@ -56,6 +56,13 @@ unsigned must_check plan_build(const char *file, const struct config *config, co
  */
 bool must_check plan_check(const struct plan *plan, const struct machine *machine, struct sink *errors);
 
+/*
+ * The first free run at or after host-physical address `from`: whole 4 KiB pages of usable memory that nothing overlaps
+ * (firmware, hypervisor, modules, the first MiB, the plan's chunks). Begin with 0 and go on with range_end; false: no more.
+ */
+bool must_check plan_free_next(const struct plan *plan, const struct machine *machine, uint64_t from,
+                               struct range *out);
+
 /* Who owns which CPU, which memory and which device, for a person. */
 void plan_print(const struct plan *plan, const struct machine *machine, struct sink *out);
 

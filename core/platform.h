@@ -29,7 +29,8 @@ size_t platform_size(void); /* bytes of a struct platform, for the boot-time all
 
 /*
  * Puts all models into their power-on state and builds the bus tables. `output` receives what the guest writes to its
- * UART. `has_uart` false: its ports answer as if nothing were there. `tsc_hz` drives PIT and RTC.
+ * UART. `has_uart` false: its ports answer as if nothing were there. `tsc_hz` drives PIT and RTC. The memory must be
+ * zero before the first call; later calls may run beside platform_input.
  */
 void platform_reset(struct platform *platform, struct ring *output, bool has_uart, uint64_t tsc_hz);
 
@@ -42,6 +43,15 @@ bool must_check platform_port(struct platform *platform, struct bus_access *acce
 bool must_check platform_memory(struct platform *platform, struct bus_access *access, uint64_t now,
                                 struct platform_outcome *outcome);
 
+/* Whether a model answers at this guest-physical address. */
+bool platform_owns_memory(const struct platform *platform, uint64_t address);
+
 /* Console input for the guest's UART: takes up to `length` bytes, returns how many fitted. */
 size_t platform_input(struct platform *platform, const char *bytes, size_t length, uint64_t now,
                       struct platform_outcome *outcome);
+
+/*
+ * Sets the guest's clock of day: `seconds` since 1970-01-01 00:00 UTC at TSC value `now`. Without it the clock of day
+ * runs from 2000-01-01 at TSC 0. platform_reset forgets it.
+ */
+void platform_set_time(struct platform *platform, uint64_t seconds, uint64_t now);

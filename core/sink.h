@@ -23,5 +23,16 @@ void sink_vprint(struct sink *sink, const char *format, va_list arguments) __att
 /* printf into a buffer, always terminated when size > 0; returns the length the whole text has. */
 size_t text_print(char *buffer, size_t size, const char *format, ...) __attribute__((format(printf, 3, 4)));
 
+size_t text_vprint(char *buffer, size_t size, const char *format, va_list arguments) __attribute__((format(printf, 3, 0)));
+
+/* A sink into a buffer: what does not fit is lost; always terminated. */
+struct text_sink {
+    struct sink sink; /* first */
+    char *buffer;
+    size_t size;
+    size_t length; /* of the whole text, also of what did not fit */
+};
+void text_sink_init(struct text_sink *to, char *buffer, size_t size);
+
 /* "256 MiB", "1 GiB", "640 KiB", "12 bytes": the largest unit that divides exactly. */
 void sink_print_size(struct sink *sink, uint64_t bytes);

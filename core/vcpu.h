@@ -26,7 +26,6 @@ enum {
     VCPU_REQUEST_INIT = 1u << 0,
     VCPU_REQUEST_SIPI = 1u << 1, /* start page in vcpu.sipi_vector */
     VCPU_REQUEST_NMI = 1u << 2,
-    VCPU_REQUEST_PARK = 1u << 3, /* the partition is being stopped or paused */
 };
 
 /* How a vCPU begins: the backend turns this into architectural state. */
@@ -61,6 +60,7 @@ struct vcpu_stats {
 
 struct vcpu {
     uint64_t gpr[GPRS]; /* first: the entry code indexes from the struct's address; RSP's slot is the backend's to mirror */
+    uint64_t host_rsp;  /* the entry code's: where the hypervisor's stack was left */
     void *backend;      /* the vendor's part */
     struct partition *partition;
     uint32_t index;     /* within the partition */
@@ -68,10 +68,11 @@ struct vcpu {
     uint32_t apic_id;   /* as the guest sees it; in direct mode the physical one */
     enum vcpu_state state;
     uint64_t xcr0;      /* as the guest set it */
+    gpa_t kvm_clock;    /* where the guest wants its KVM clock; bit 0: enabled */
     struct vcpu_stats stats;
 
     /* other CPUs write */
     uint32_t requests;
     uint8_t sipi_vector;
-    bool parked; /* set by this vCPU's CPU when it has obeyed VCPU_REQUEST_PARK */
+    uint32_t parked; /* set by this vCPU's CPU: the partition.goal for which it has parked */
 };

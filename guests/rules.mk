@@ -1,0 +1,39 @@
+# Small guests of our own, and the files that the demo image holds. The guests are 64-bit code in 32-bit ELF files,
+# because that is what a multiboot1 loader takes.
+
+GUESTS := hello heartbeat
+GUEST_COMMON_O := $(patsubst %.c,$(BUILD)/%.o,$(wildcard guests/common/*.c)) $(BUILD)/guests/common/start.S.o
+GUEST_ELFS := $(GUESTS:%=$(BUILD)/guests/%.elf)
+
+$(BUILD)/guests/%.o: guests/%.c
+	@mkdir -p $(@D)
+	$(CC) $(HV_CFLAGS) -c -o $@ $<
+
+$(BUILD)/guests/%.S.o: guests/%.S
+	@mkdir -p $(@D)
+	$(CC) $(HV_CFLAGS) -c -o $@ $<
+
+define guest_prerequisites
+$(BUILD)/guests/$(1).elf64: $(patsubst %.c,$(BUILD)/%.o,$(wildcard guests/$(1)/*.c))
+endef
+$(foreach guest,$(GUESTS),$(eval $(call guest_prerequisites,$(guest))))
+
+$(BUILD)/guests/%.elf64: $(GUEST_COMMON_O) guests/common/guest.ld
+	$(LD) -n -z max-page-size=4096 -z noexecstack --gc-sections --build-id=none --fatal-warnings \
+	  -T guests/common/guest.ld -o $@ $(filter %.o,$^)
+
+$(BUILD)/guests/%.elf: $(BUILD)/guests/%.elf64
+	objcopy --strip-debug -I elf64-x86-64 -O elf32-i386 $< $@
+
+# Unmodified kernels of the distribution, and the RAM disk for them.
+$(BUILD)/guests/vmlinuz-%: tools/fetch-kernel.sh
+	@tools/fetch-kernel.sh $* $@
+
+$(BUILD)/guests/initrd: tools/make-initramfs.sh
+	@tools/make-initramfs.sh $@
+
+## make guests      the small guests hello and heartbeat
+.PHONY: guests
+guests: $(GUEST_ELFS)
+
+-include $(GUEST_COMMON_O:.o=.d) $(patsubst guests/%.c,$(BUILD)/guests/%.d,$(wildcard $(GUESTS:%=guests/%/*.c)))

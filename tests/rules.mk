@@ -20,9 +20,37 @@ $(BUILD)/unit/bin/%: $(BUILD)/unit/tests/unit/%.o $(UNIT_LIB)
 	@mkdir -p $(@D)
 	$(CC) $(UNIT_CFLAGS) -o $@ $< $(UNIT_LIB) $(UNIT_LDLIBS)
 
+# The decoder is held against somebody else's.
+$(BUILD)/unit/bin/test_decode: UNIT_LDLIBS += -lZydis
+
 ## make unit        the unit tests alone
 .PHONY: unit
 unit: $(UNIT_TESTS:%=$(BUILD)/unit/bin/%)
 	@tests/run-unit.sh $(UNIT_TESTS:%=$(BUILD)/unit/bin/%)
 
 -include $(UNIT_O:.o=.d) $(UNIT_TESTS:%=$(BUILD)/unit/tests/unit/%.d)
+
+# The whole machine: each program boots images in an emulator.
+SYSTEM_TESTS := $(patsubst tests/system/%.c,%,$(wildcard tests/system/test_*.c))
+SYSTEM_BIN := $(SYSTEM_TESTS:%=$(BUILD)/system/bin/%)
+SYSTEM_LIB_O := $(BUILD)/launch/tests/system/box.o $(BUILD)/launch/tools/emulator.o
+
+$(BUILD)/system/bin/%: $(BUILD)/launch/tests/system/%.o $(SYSTEM_LIB_O)
+	@mkdir -p $(@D)
+	$(CC) $(HOST_CFLAGS) -o $@ $^ -lcmocka
+
+## make system      the system tests alone
+.PHONY: system check-clang
+system: $(SYSTEM_BIN) $(BUILD)/ringfence.elf $(GUEST_ELFS) $(BUILD)/guests/vmlinuz-6.1 $(BUILD)/guests/initrd
+	@RINGFENCE_BUILD=$(BUILD) tests/run-system.sh $(SYSTEM_BIN)
+
+# The other compiler sees other mistakes.
+check-clang:
+	@$(MAKE) --no-print-directory -s BUILD=$(BUILD)/clang CC=clang $(BUILD)/clang/ringfence.elf guests
+	@echo "check-clang: builds without a warning"
+
+# All stages run even when one fails, so that one look shows everything.
+test: deps-test
+	@$(MAKE) --no-print-directory -k unit check-clang system build-twice
+
+-include $(SYSTEM_LIB_O:.o=.d) $(SYSTEM_TESTS:%=$(BUILD)/launch/tests/system/%.d)

@@ -1,0 +1,132 @@
+#include "arch/x86_64/apic.h"
+
+#include "arch/x86_64/cpu_instructions.h"
+#include "arch/x86_64/layout.h"
+#include "arch/x86_64/msr_index.h"
+#include "arch/x86_64/paging.h"
+
+/* Register offsets of the xAPIC page; the x2APIC MSR is 800h + offset / 16. */
+enum {
+    APIC_ID = 0x020,
+    APIC_TPR = 0x080,
+    APIC_EOI = 0x0b0,
+    APIC_SVR = 0x0f0,
+    APIC_ISR = 0x100,
+    APIC_IRR = 0x200,
+    APIC_ESR = 0x280,
+    APIC_ICR_LOW = 0x300,
+    APIC_ICR_HIGH = 0x310,
+    APIC_LVT_TIMER = 0x320,
+    APIC_LVT_THERMAL = 0x330,
+    APIC_LVT_PERFORMANCE = 0x340,
+    APIC_LVT_LINT0 = 0x350,
+    APIC_LVT_LINT1 = 0x360,
+    APIC_LVT_ERROR = 0x370,
+    APIC_TIMER_INITIAL = 0x380,
+    APIC_TIMER_DIVIDE = 0x3e0,
+};
+
+#define APIC_LVT_MASKED    (1u << 16)
+#define APIC_SVR_ENABLE    (1u << 8)
+#define APIC_ICR_PENDING   (1u << 12)
+#define APIC_ICR_ASSERT    (1u << 14)
+#define APIC_ICR_FIXED     (0u << 8)
+#define APIC_ICR_NMI       (4u << 8)
+#define APIC_ICR_INIT      (5u << 8)
+#define APIC_ICR_STARTUP   (6u << 8)
+#define APIC_ICR_OTHERS    (3u << 18)
+#define SPURIOUS_VECTOR    0xffu
+
+static bool x2apic;
+#define XAPIC_PAGE LAYOUT_SLOT((uint64_t)PML4_DEVICE)
+
+static uint32_t reg_read(unsigned offset)
+{
+    if (x2apic)
+        return (uint32_t)msr_read(MSR_IA32_X2APIC_BASE + offset / 16);
+    return *(volatile uint32_t *)(XAPIC_PAGE + offset);
+}
+
+static void reg_write(unsigned offset, uint32_t value)
+{
+    if (x2apic)
+        msr_write(MSR_IA32_X2APIC_BASE + offset / 16, value);
+    else
+        *(volatile uint32_t *)(XAPIC_PAGE + offset) = value;
+}
+
+static void icr_write(uint32_t destination, uint32_t command)
+{
+    if (x2apic) {
+        /* A WRMSR to the x2APIC ICR is not serialising: stores made for the receiver must be visible first. */
+        __asm__ volatile("mfence; lfence" : : : "memory");
+        msr_write(MSR_IA32_X2APIC_BASE + APIC_ICR_LOW / 16, (uint64_t)destination << 32 | command);
+        return;
+    }
+    while (reg_read(APIC_ICR_LOW) & APIC_ICR_PENDING)
+        cpu_pause();
+    reg_write(APIC_ICR_HIGH, destination << 24);
+    reg_write(APIC_ICR_LOW, command);
+}
+
+bool apic_init(bool has_x2apic)
+{
+    x2apic = has_x2apic;
+    uint64_t base = msr_read(MSR_IA32_APIC_BASE) & 0x000ffffffffff000ull;
+    return x2apic || paging_map(XAPIC_PAGE, hpa(base), PAGE_SIZE, PAGING_WRITE | PAGING_UNCACHED);
+}
+
+static void mask_all(void)
+{
+    static const uint16_t lvts[] = {APIC_LVT_TIMER, APIC_LVT_THERMAL, APIC_LVT_PERFORMANCE,
+                                    APIC_LVT_LINT0, APIC_LVT_LINT1,   APIC_LVT_ERROR};
+    /* Some CPUs have fewer LVT entries than others: bits 16-23 of the version register count them. */
+    unsigned last = (reg_read(0x030) >> 16) & 0xff;
+    for (unsigned i = 0; i < array_size(lvts); i++) {
+        if ((lvts[i] == APIC_LVT_PERFORMANCE && last < 4) || (lvts[i] == APIC_LVT_THERMAL && last < 5))
+            continue;
+        reg_write(lvts[i], APIC_LVT_MASKED);
+    }
+    reg_write(APIC_TIMER_INITIAL, 0);
+}
+
+void apic_enable(void)
+{
+    uint64_t base = msr_read(MSR_IA32_APIC_BASE);
+    msr_write(MSR_IA32_APIC_BASE, base | APIC_BASE_ENABLE);
+    if (x2apic)
+        msr_write(MSR_IA32_APIC_BASE, base | APIC_BASE_ENABLE | APIC_BASE_EXTD);
+    reg_write(APIC_SVR, APIC_SVR_ENABLE | SPURIOUS_VECTOR);
+    mask_all();
+    reg_write(APIC_TPR, 0);
+}
+
+uint32_t apic_id(void) { return x2apic ? reg_read(APIC_ID) : reg_read(APIC_ID) >> 24; }
+void apic_eoi(void) { reg_write(APIC_EOI, 0); }
+void apic_send_init(uint32_t id) { icr_write(id, APIC_ICR_INIT | APIC_ICR_ASSERT); }
+void apic_send_startup(uint32_t id, uint8_t page) { icr_write(id, APIC_ICR_STARTUP | APIC_ICR_ASSERT | page); }
+void apic_send_nmi(uint32_t id) { icr_write(id, APIC_ICR_NMI | APIC_ICR_ASSERT); }
+void apic_send_fixed(uint32_t id, uint8_t vector) { icr_write(id, APIC_ICR_FIXED | APIC_ICR_ASSERT | vector); }
+void apic_stop_others(void) { icr_write(0, APIC_ICR_NMI | APIC_ICR_ASSERT | APIC_ICR_OTHERS); }
+
+static bool any_set(unsigned first_register)
+{
+    for (unsigned i = 0; i < 8; i++)
+        if (reg_read(first_register + 16 * i) != 0)
+            return true;
+    return false;
+}
+
+void apic_guest_reset(void)
+{
+    mask_all();
+    reg_write(APIC_SVR, APIC_SVR_ENABLE | SPURIOUS_VECTOR); /* a disabled APIC would hold what pends */
+    reg_write(APIC_TPR, 0);
+    reg_write(APIC_TIMER_DIVIDE, 0);
+    reg_write(APIC_ESR, 0);
+    /* End what is in service, then let the pending ones in: trap_handle ends each. Bounded by the 256 vectors there are. */
+    for (unsigned i = 0; i < 256 && any_set(APIC_ISR); i++)
+        apic_eoi();
+    for (unsigned i = 0; i < 256 && any_set(APIC_IRR); i++)
+        __asm__ volatile("sti; nop; nop; cli" : : : "memory");
+}

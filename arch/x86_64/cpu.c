@@ -1,0 +1,176 @@
+#include "arch/x86_64/cpu.h"
+
+#include "arch/x86_64/apic.h"
+#include "arch/x86_64/cpu_instructions.h"
+#include "arch/x86_64/msr_index.h"
+#include "arch/x86_64/percpu.h"
+#include "core/bytes.h"
+
+/* trap_entry.S */
+bool trap_msr_read(uint32_t number, uint64_t *out);
+bool trap_msr_write(uint32_t number, uint64_t value);
+bool trap_xsetbv(uint64_t value);
+void trap_idle(void);
+
+static const struct machine *machine;
+static uint32_t stopping;
+static uint64_t xcr0_all; /* every state component this CPU has */
+
+void cpu_init(const struct machine *new_machine) { machine = new_machine; }
+
+uint32_t cpu_current(void) { return percpu_this()->cpu; }
+uint64_t cpu_clock(void) { return tsc_read(); }
+bool cpu_msr_read(uint32_t number, uint64_t *out) { return trap_msr_read(number, out); }
+bool cpu_msr_write(uint32_t number, uint64_t value) { return trap_msr_write(number, value); }
+bool cpu_xcr0_write(uint64_t value) { return (cr4_read() & CR4_OSXSAVE) && trap_xsetbv(value); }
+void cpu_send_vector(uint32_t cpu, uint8_t vector) { apic_send_fixed(machine->cpus[cpu].apic_id, vector); }
+void cpu_guest_interrupts_reset(void) { apic_guest_reset(); }
+
+void cpu_cpuid(uint32_t leaf, uint32_t subleaf, struct cpuid_regs *out)
+{
+    cpuid(leaf, subleaf, &out->eax, &out->ebx, &out->ecx, &out->edx);
+}
+
+void cpu_kick(uint32_t cpu)
+{
+    struct percpu *target = percpu_of(cpu);
+    __atomic_store_n(&target->kicked, 1, __ATOMIC_SEQ_CST);
+    if (cpu != cpu_current())
+        apic_send_nmi(target->apic_id);
+}
+
+void cpu_kick_taken(void) { __atomic_store_n(&percpu_this()->kicked, 0, __ATOMIC_SEQ_CST); }
+
+void cpu_idle(void)
+{
+    trap_idle();
+    cpu_check_stopping();
+}
+
+void cpu_delay_us(uint64_t microseconds)
+{
+    uint64_t end = tsc_read() + machine->tsc_hz / 1000000 * microseconds;
+    while (tsc_read() < end)
+        cpu_pause();
+}
+
+static struct cpuid_regs leaf_read(uint32_t leaf, uint32_t subleaf)
+{
+    struct cpuid_regs r = {0};
+    struct cpuid_regs top;
+    cpu_cpuid(leaf & 0x80000000u, 0, &top);
+    if (leaf <= top.eax)
+        cpu_cpuid(leaf, subleaf, &r);
+    return r;
+}
+
+bool cpu_has_x2apic(void) { return leaf_read(1, 0).ecx & (1u << 21); }
+bool cpu_has_invariant_tsc(void) { return leaf_read(0x80000007, 0).edx & (1u << 8); }
+
+uint8_t cpu_physical_bits(void)
+{
+    uint8_t bits = (uint8_t)leaf_read(0x80000008, 0).eax;
+    return bits >= 32 && bits <= 52 ? bits : 36;
+}
+
+const char *cpu_vendor(void)
+{
+    static char text[13];
+    struct cpuid_regs r = leaf_read(0, 0);
+    memcpy(text, &r.ebx, 4);
+    memcpy(text + 4, &r.edx, 4);
+    memcpy(text + 8, &r.ecx, 4);
+    return text;
+}
+
+const char *cpu_brand(void)
+{
+    static char text[49];
+    for (uint32_t i = 0; i < 3; i++) {
+        struct cpuid_regs r = leaf_read(0x80000002 + i, 0);
+        memcpy(text + 16 * i, &r, sizeof r);
+    }
+    const char *start = text;
+    while (*start == ' ')
+        start++;
+    return start;
+}
+
+void cpu_protect(void)
+{
+    uint32_t features1 = leaf_read(1, 0).ecx, features1d = leaf_read(1, 0).edx;
+    struct cpuid_regs features7 = leaf_read(7, 0);
+    uint64_t cr4 = cr4_read() | CR4_OSFXSR | CR4_OSXMMEXCPT;
+    cr4 |= features7.ebx & (1u << 7) ? CR4_SMEP : 0;
+    cr4 |= features7.ebx & (1u << 20) ? CR4_SMAP : 0;
+    cr4 |= features7.ecx & (1u << 2) ? CR4_UMIP : 0;
+    cr4 |= features1 & (1u << 26) ? CR4_OSXSAVE : 0;
+    cr4 |= features1d & (1u << 7) ? CR4_MCE : 0;
+    cr4_write(cr4);
+    /* A known start for machine-check exceptions: CR0 as the boot code set it, CD and NW clear. */
+    cr0_write((cr0_read() & ~(CR0_CD | CR0_NW | CR0_EM | CR0_TS)) | CR0_MP | CR0_NE | CR0_WP);
+    if (cr4 & CR4_OSXSAVE) {
+        struct cpuid_regs xsave = leaf_read(0xd, 0);
+        xcr0_all = (uint64_t)xsave.edx << 32 | xsave.eax;
+    }
+}
+
+/*
+ * An XSAVE area whose header says that every component is in its initial state (SDM vol. 1, "XRSTOR"); its legacy part
+ * is what FXRSTOR loads on a CPU without XSAVE.
+ */
+static const struct {
+    uint16_t fcw;
+    uint8_t between[22];
+    uint32_t mxcsr;
+    uint8_t rest[512 - 28 + 64];
+} __attribute__((aligned(64))) fpu_initial = {.fcw = 0x37f, .mxcsr = 0x1f80};
+
+void cpu_fpu_reset(void)
+{
+    if (cr4_read() & CR4_OSXSAVE) {
+        if (!trap_xsetbv(xcr0_all))
+            return;
+        __asm__ volatile("xrstor64 %0" : : "m"(fpu_initial), "a"(0xffffffffu), "d"(0xffffffffu));
+        if (!trap_xsetbv(1))
+            return;
+    } else {
+        __asm__ volatile("fxrstor64 %0" : : "m"(fpu_initial));
+    }
+}
+
+void cpu_check_stopping(void)
+{
+    while (__atomic_load_n(&stopping, __ATOMIC_SEQ_CST))
+        __asm__ volatile("cli; hlt");
+}
+
+void cpu_box_halt(void)
+{
+    __atomic_store_n(&stopping, 1, __ATOMIC_SEQ_CST);
+    apic_stop_others();
+    for (;;)
+        cpu_check_stopping();
+}
+
+void cpu_box_reboot(void)
+{
+    __atomic_store_n(&stopping, 1, __ATOMIC_SEQ_CST);
+    apic_stop_others();
+    if (machine->has_reset_register)
+        out8(machine->reset_port, machine->reset_value);
+    cpu_delay_us(50000);
+    out8(0xcf9, 0x02); /* the chipset's reset control register: a cold reset is armed, then done */
+    out8(0xcf9, 0x06);
+    cpu_delay_us(50000);
+    out8(0x64, 0xfe); /* the keyboard controller's reset line */
+    cpu_delay_us(50000);
+    /* A triple fault is left: every PC resets on it. */
+    struct {
+        uint16_t limit;
+        uint64_t base;
+    } __attribute__((packed)) none = {0, 0};
+    __asm__ volatile("lidt %0; int3" : : "m"(none));
+    for (;;)
+        ;
+}

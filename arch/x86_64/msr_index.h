@@ -1,0 +1,72 @@
+/*
+ * Model-specific registers that the hypervisor itself uses. Names as in the Intel SDM vol. 4 (edition 081),
+ * "IA-32 Architectural MSRs", and the AMD APM vol. 2 (revision 3.42), "MSR Cross-Reference".
+ */
+#pragma once
+
+#define MSR_IA32_APIC_BASE       0x0000001bu
+#define MSR_IA32_FEATURE_CONTROL 0x0000003au
+#define MSR_IA32_SYSENTER_CS     0x00000174u
+#define MSR_IA32_SYSENTER_ESP    0x00000175u
+#define MSR_IA32_SYSENTER_EIP    0x00000176u
+#define MSR_IA32_MCG_CAP         0x00000179u
+#define MSR_IA32_DEBUGCTL        0x000001d9u
+#define MSR_IA32_PAT             0x00000277u
+#define MSR_IA32_VMX_BASIC       0x00000480u /* ... to 0x493: vmx/capability.h */
+#define MSR_IA32_TSC_DEADLINE    0x000006e0u
+#define MSR_IA32_X2APIC_BASE     0x00000800u /* + xAPIC register offset / 16 */
+#define MSR_IA32_EFER            0xc0000080u
+#define MSR_IA32_STAR            0xc0000081u
+#define MSR_IA32_LSTAR           0xc0000082u
+#define MSR_IA32_CSTAR           0xc0000083u
+#define MSR_IA32_FMASK           0xc0000084u
+#define MSR_IA32_FS_BASE         0xc0000100u
+#define MSR_IA32_GS_BASE         0xc0000101u
+#define MSR_IA32_KERNEL_GS_BASE  0xc0000102u
+#define MSR_IA32_TSC_AUX         0xc0000103u
+
+#define FEATURE_CONTROL_LOCKED          (1u << 0)
+#define FEATURE_CONTROL_VMX_OUTSIDE_SMX (1u << 2)
+
+#define APIC_BASE_BSP    (1u << 8)
+#define APIC_BASE_EXTD   (1u << 10)
+#define APIC_BASE_ENABLE (1u << 11)
+
+#define EFER_SCE  (1ull << 0)
+#define EFER_LME  (1ull << 8)
+#define EFER_LMA  (1ull << 10)
+#define EFER_NXE  (1ull << 11)
+#define EFER_SVME (1ull << 12)
+
+#define CR0_PE (1ull << 0)
+#define CR0_MP (1ull << 1)
+#define CR0_EM (1ull << 2)
+#define CR0_TS (1ull << 3)
+#define CR0_ET (1ull << 4)
+#define CR0_NE (1ull << 5)
+#define CR0_WP (1ull << 16)
+#define CR0_AM (1ull << 18)
+#define CR0_NW (1ull << 29)
+#define CR0_CD (1ull << 30)
+#define CR0_PG (1ull << 31)
+
+#define CR4_TSD        (1ull << 2)
+#define CR4_DE         (1ull << 3)
+#define CR4_PSE        (1ull << 4)
+#define CR4_PAE        (1ull << 5)
+#define CR4_MCE        (1ull << 6)
+#define CR4_PGE        (1ull << 7)
+#define CR4_PCE        (1ull << 8)
+#define CR4_OSFXSR     (1ull << 9)
+#define CR4_OSXMMEXCPT (1ull << 10)
+#define CR4_UMIP       (1ull << 11)
+#define CR4_VMXE       (1ull << 13)
+#define CR4_FSGSBASE   (1ull << 16)
+#define CR4_PCIDE      (1ull << 17)
+#define CR4_OSXSAVE    (1ull << 18)
+#define CR4_SMEP       (1ull << 20)
+#define CR4_SMAP       (1ull << 21)
+#define CR4_PKE        (1ull << 22)
+
+#define RFLAGS_FIXED (1ull << 1)
+#define RFLAGS_IF    (1ull << 9)

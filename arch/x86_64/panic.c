@@ -1,0 +1,63 @@
+#include "arch/x86_64/panic.h"
+
+#include "arch/x86_64/apic.h"
+#include "arch/x86_64/cpu_instructions.h"
+#include "arch/x86_64/percpu.h"
+#include "arch/x86_64/trap.h"
+#include "core/cpu.h"
+#include "core/sink.h"
+#include "drivers/hw/uart.h"
+
+static void stop(void) __attribute__((noreturn));
+static void stop(void)
+{
+    sink_print(uart_sink(), "The box is stopped. Reset it to start again.\r\n");
+    cpu_box_halt();
+}
+
+/* A second fault while the first is printed would print for ever. */
+static void enter_once(void)
+{
+    static uint32_t panics;
+    interrupts_off();
+    if (__atomic_fetch_add(&panics, 1, __ATOMIC_SEQ_CST) != 0)
+        for (;;)
+            __asm__ volatile("hlt");
+    apic_stop_others();
+}
+
+void panic(const char *format, ...)
+{
+    enter_once();
+    va_list arguments;
+    va_start(arguments, format);
+    sink_print(uart_sink(), "\r\n*** Ringfence panic on CPU %u: ", percpu_this()->cpu);
+    sink_vprint(uart_sink(), format, arguments);
+    va_end(arguments);
+    sink_print(uart_sink(), "\r\n");
+    stop();
+}
+
+static const char *const exception_names[] = {
+    "#DE divide error", "#DB debug", "NMI", "#BP breakpoint", "#OF overflow", "#BR bound range", "#UD invalid opcode",
+    "#NM no FPU", "#DF double fault", "coprocessor overrun", "#TS invalid TSS", "#NP segment not present",
+    "#SS stack fault", "#GP general protection", "#PF page fault", "reserved", "#MF x87 error", "#AC alignment check",
+    "#MC machine check", "#XM SIMD error", "#VE virtualisation exception", "#CP control protection",
+};
+
+void panic_trap(const struct trap_frame *f)
+{
+    struct sink *out = uart_sink();
+    enter_once();
+    sink_print(out, "\r\n*** Ringfence panic on CPU %u: %s (vector %lu, error code %lx)\r\n", percpu_this()->cpu,
+               f->vector < array_size(exception_names) ? exception_names[f->vector] : "exception", f->vector, f->error);
+    sink_print(out, "rip %016lx  cs %04lx  rflags %016lx  rsp %016lx  ss %04lx\r\n", f->rip, f->cs, f->rflags, f->rsp,
+               f->ss);
+    sink_print(out, "rax %016lx  rbx %016lx  rcx %016lx  rdx %016lx\r\n", f->rax, f->rbx, f->rcx, f->rdx);
+    sink_print(out, "rsi %016lx  rdi %016lx  rbp %016lx  r8  %016lx\r\n", f->rsi, f->rdi, f->rbp, f->r8);
+    sink_print(out, "r9  %016lx  r10 %016lx  r11 %016lx  r12 %016lx\r\n", f->r9, f->r10, f->r11, f->r12);
+    sink_print(out, "r13 %016lx  r14 %016lx  r15 %016lx\r\n", f->r13, f->r14, f->r15);
+    sink_print(out, "cr0 %016lx  cr2 %016lx  cr3 %016lx  cr4 %016lx\r\n", cr0_read(), cr2_read(), cr3_read(),
+               cr4_read());
+    stop();
+}

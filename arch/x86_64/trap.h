@@ -1,0 +1,30 @@
+/*
+ * Exceptions, NMIs and stray interrupts that reach the hypervisor itself.
+ */
+#pragma once
+
+#include "core/types.h"
+
+/* What trap_entry.S leaves on the stack; SDM vol. 3, "64-Bit Mode Stack Frame". */
+struct trap_frame {
+    uint64_t r15, r14, r13, r12, r11, r10, r9, r8, rbp, rdi, rsi, rdx, rcx, rbx, rax;
+    uint64_t vector, error;
+    uint64_t rip, cs, rflags, rsp, ss;
+};
+_Static_assert(sizeof(struct trap_frame) == 22 * 8, "trap_entry.S pushes these");
+
+enum { VECTOR_GP = 13, VECTOR_NMI = 2, VECTOR_FIRST_INTERRUPT = 32 };
+
+void trap_load_early(void); /* the IDT before the per-CPU stacks are there */
+void trap_load(void);       /* with #DF, NMI and #MC on stacks of their own */
+
+/* Called by trap_entry.S. */
+void trap_handle(struct trap_frame *frame);
+
+/*
+ * A stretch of code that an NMI must not fall into unseen: between the look at percpu.kicked and the instruction that
+ * gives the CPU away (VM entry, HLT). An NMI there continues at `resume`.
+ */
+struct trap_window {
+    const char *begin, *end, *resume;
+};

@@ -1,0 +1,229 @@
+/*
+ * VT-x as core/ sees it.
+ */
+#include "arch/x86_64/backends.h"
+#include "arch/x86_64/cpu.h"
+#include "arch/x86_64/cpu_instructions.h"
+#include "arch/x86_64/heap.h"
+#include "arch/x86_64/msr_index.h"
+#include "arch/x86_64/percpu.h"
+#include "arch/x86_64/vmx/vmx.h"
+#include "core/partition.h"
+
+struct vmx_capability vmx_capability;
+
+/* Exceptions that push an error code: #DF, #TS, #NP, #SS, #GP, #PF, #AC, #CP. */
+#define VECTORS_WITH_ERROR (1u << 8 | 1u << 10 | 1u << 11 | 1u << 12 | 1u << 13 | 1u << 14 | 1u << 17 | 1u << 21)
+
+static bool has_vmx(void)
+{
+    struct cpuid_regs r;
+    cpu_cpuid(1, 0, &r);
+    return r.ecx & (1u << 5);
+}
+
+static bool locked_off(void)
+{
+    uint64_t control = msr_read(MSR_IA32_FEATURE_CONTROL);
+    return (control & FEATURE_CONTROL_LOCKED) && !(control & FEATURE_CONTROL_VMX_OUTSIDE_SMX);
+}
+
+static bool vmx_probe(struct cpu_caps *caps, struct sink *out)
+{
+    if (!has_vmx()) {
+        sink_print(out, "  %-24s MISSING: this CPU has none, or an outer hypervisor hides it\n", "VT-x");
+        return false;
+    }
+    if (locked_off()) {
+        sink_print(out, "  %-24s LOCKED OFF by firmware: enable \"Intel Virtualization Technology\" (VT-x) in the "
+                        "firmware's setup, then switch the box off and on\n",
+                   "VT-x");
+        return false;
+    }
+    sink_print(out, "  %-24s yes\n", "VT-x");
+    vmx_capability_read(&vmx_capability);
+    caps->nested_2m = vmx_capability.ept_vpid & EPT_2M;
+    caps->nested_1g = vmx_capability.ept_vpid & EPT_1G;
+    return vmx_capability_report(&vmx_capability, out);
+}
+
+static bool vmx_cpu_on(struct sink *errors)
+{
+    if (!has_vmx() || locked_off()) {
+        sink_print(errors, "CPU %u: VT-x is not there or locked off by firmware on this CPU alone\n", cpu_current());
+        return false;
+    }
+    uint64_t control = msr_read(MSR_IA32_FEATURE_CONTROL);
+    if (!(control & FEATURE_CONTROL_LOCKED))
+        msr_write(MSR_IA32_FEATURE_CONTROL, control | FEATURE_CONTROL_LOCKED | FEATURE_CONTROL_VMX_OUTSIDE_SMX);
+
+    uint32_t *region = heap_alloc(PAGE_SIZE);
+    if (region == NULL) {
+        sink_print(errors, "CPU %u: no memory left for its VMXON region\n", cpu_current());
+        return false;
+    }
+    *region = vmx_capability.revision;
+    cr0_write((cr0_read() | vmx_capability.cr0_fixed0) & vmx_capability.cr0_fixed1);
+    cr4_write((cr4_read() | CR4_VMXE | vmx_capability.cr4_fixed0) & vmx_capability.cr4_fixed1);
+
+    uint64_t address = heap_phys(region).raw;
+    bool failed;
+    __asm__ volatile("vmxon %1; setna %0" : "=q"(failed) : "m"(address) : "cc", "memory");
+    if (failed)
+        sink_print(errors, "CPU %u: VMXON was refused\n", cpu_current());
+    return !failed;
+}
+
+static void vmx_cpu_off(void)
+{
+    __asm__ volatile("vmxoff" : : : "cc", "memory");
+    cr4_write(cr4_read() & ~CR4_VMXE);
+}
+
+static void entry_failed(struct vcpu *vcpu, struct exit *exit)
+{
+    vmx_of(vcpu)->last_error = vmcs_read(VMCS_INSTRUCTION_ERROR);
+    *exit = (struct exit){.kind = EXIT_ENTRY_FAILED, .raw_detail = vmx_of(vcpu)->last_error};
+}
+
+static void vmx_run(struct vcpu *vcpu, struct exit *exit)
+{
+    struct vmx_vcpu *v = vmx_of(vcpu);
+    for (;;) {
+        if (v->timer != 0)
+            vmcs_write(VMCS_PREEMPTION_TIMER, v->timer);
+        switch (vmx_enter(vcpu, v->launched)) {
+        case VMX_KICKED:
+            *exit = (struct exit){.kind = EXIT_KICK};
+            return;
+        case VMX_FAILED:
+            entry_failed(vcpu, exit);
+            return;
+        case VMX_EXITED:
+            v->launched = true;
+            if (vmx_exit_decode(vcpu, exit))
+                return;
+            break;
+        }
+    }
+}
+
+void vmx_backend_advance(struct vcpu *vcpu, const struct exit *exit)
+{
+    (void)vcpu;
+    uint64_t rip = vmcs_read(VMCS_GUEST_RIP) + exit->length;
+    if (!(vmcs_read(VMCS_GUEST_CS_RIGHTS) & (1u << 13)))
+        rip &= 0xffffffff;
+    vmcs_write(VMCS_GUEST_RIP, rip);
+    uint64_t interruptibility = vmcs_read(VMCS_GUEST_INTERRUPTIBILITY);
+    if (interruptibility & (INTERRUPTIBILITY_STI | INTERRUPTIBILITY_MOV_SS))
+        vmcs_write(VMCS_GUEST_INTERRUPTIBILITY,
+                   interruptibility & ~(uint64_t)(INTERRUPTIBILITY_STI | INTERRUPTIBILITY_MOV_SS));
+    /* A guest that single-steps expects its #DB after this instruction too. */
+    if (vmcs_read(VMCS_GUEST_RFLAGS) & (1u << 8))
+        vmcs_write(VMCS_GUEST_PENDING_DEBUG, vmcs_read(VMCS_GUEST_PENDING_DEBUG) | 1u << 14);
+}
+
+static void vmx_inject_exception(struct vcpu *vcpu, uint8_t vector, uint32_t error_code)
+{
+    /* In real mode exceptions push no error code, and an entry that asks for one is refused. */
+    bool protected_mode = vmcs_read(VMCS_GUEST_CR0) & CR0_PE;
+    bool has_error = protected_mode && vector < 32 && ((VECTORS_WITH_ERROR >> vector) & 1);
+    (void)vcpu;
+    vmx_inject(vector, INTERRUPTION_HARDWARE, has_error, error_code);
+}
+
+static void vmx_write_back(struct vcpu *vcpu, uint64_t rflags)
+{
+    vmcs_write(VMCS_GUEST_RFLAGS, rflags);
+    vmcs_write(VMCS_GUEST_RSP, vcpu->gpr[GPR_RSP]);
+}
+
+/* VT-x does not switch CR2: the guest's is in the CPU. */
+static void vmx_set_cr2(struct vcpu *vcpu, uint64_t address)
+{
+    (void)vcpu;
+    cr2_write(address);
+}
+
+static void nmi_window(struct vcpu *vcpu, bool open)
+{
+    struct vmx_vcpu *v = vmx_of(vcpu);
+    v->processor_controls = open ? v->processor_controls | PROCESSOR_NMI_WINDOW
+                                 : v->processor_controls & ~PROCESSOR_NMI_WINDOW;
+    vmcs_write(VMCS_PROCESSOR_CONTROLS, v->processor_controls);
+}
+
+static bool vmx_inject_nmi(struct vcpu *vcpu)
+{
+    uint64_t blocked = INTERRUPTIBILITY_STI | INTERRUPTIBILITY_MOV_SS | INTERRUPTIBILITY_NMI;
+    if ((vmcs_read(VMCS_GUEST_INTERRUPTIBILITY) & blocked) ||
+        (vmcs_read(VMCS_ENTRY_INTERRUPTION) & INTERRUPTION_VALID)) {
+        nmi_window(vcpu, true);
+        return false;
+    }
+    nmi_window(vcpu, false);
+    vmx_inject(2, INTERRUPTION_NMI, false, 0);
+    return true;
+}
+
+static bool vmx_set_timer(struct vcpu *vcpu, uint64_t ticks)
+{
+    if (!(vmx_capability.pin.one_settings & PIN_PREEMPTION_TIMER))
+        return false;
+    /* Counts down by 1 each time bit X of the TSC changes: X is IA32_VMX_MISC[4:0]. */
+    uint64_t value = ticks >> (vmx_capability.misc & 31);
+    vmx_of(vcpu)->timer = ticks == 0 ? 0 : value == 0 ? 1 : value > UINT32_MAX ? UINT32_MAX : (uint32_t)value;
+    return true;
+}
+
+static void vmx_nested_flush(struct vcpu *vcpu)
+{
+    struct {
+        uint64_t eptp, zero;
+    } descriptor = {vcpu->partition->nested.root.raw | EPTP_WRITE_BACK | EPTP_WALK_4, 0};
+    uint64_t type = vmx_capability.ept_vpid & EPT_INVEPT_SINGLE ? 1 : 2;
+    if (vmx_capability.ept_vpid & EPT_INVEPT)
+        __asm__ volatile("invept %0, %1" : : "m"(descriptor), "r"(type) : "cc", "memory");
+    struct {
+        uint64_t vpid, address;
+    } context = {vcpu->partition->asid, 0};
+    if (vmx_capability.ept_vpid & VPID_INVVPID)
+        __asm__ volatile("invvpid %0, %1"
+                         :
+                         : "m"(context), "r"(vmx_capability.ept_vpid & VPID_SINGLE ? 1ull : 2ull)
+                         : "cc", "memory");
+}
+
+static const struct nested_format ept_format = {
+    .name = "EPT",
+    .table = 7,
+    .leaf = 0,
+    .leaf_large = 1u << 7,
+    .write_back = 6u << 3,
+    .uncached = 0,
+    .read = 1,
+    .write = 2,
+    .execute = 4,
+    .no_execute = 0,
+};
+
+const struct backend vmx_backend = {
+    .name = "VT-x",
+    .probe = vmx_probe,
+    .cpu_on = vmx_cpu_on,
+    .cpu_off = vmx_cpu_off,
+    .vcpu_create = vmx_vcpu_create,
+    .vcpu_reset = vmx_vcpu_reset,
+    .run = vmx_run,
+    .advance = vmx_backend_advance,
+    .inject_exception = vmx_inject_exception,
+    .inject_nmi = vmx_inject_nmi,
+    .set_timer = vmx_set_timer,
+    .view = vmx_vcpu_view,
+    .write_back = vmx_write_back,
+    .set_cr2 = vmx_set_cr2,
+    .dump = vmx_vcpu_dump,
+    .nested_format = &ept_format,
+    .nested_flush = vmx_nested_flush,
+};

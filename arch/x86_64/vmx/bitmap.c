@@ -1,0 +1,35 @@
+/*
+ * SDM vol. 3, "MSR-Bitmap Address": four bitmaps of 1 KiB - read low, read high, write low, write high; low is MSRs
+ * 0-1FFFh, high C0000000h-C0001FFFh. A set bit exits; MSRs outside always do.
+ */
+#include "arch/x86_64/vmx/vmx.h"
+
+#include "core/bytes.h"
+#include "core/msr.h"
+
+enum { HIGH = 1024, WRITE = 2048 };
+#define MSR_HIGH_FIRST 0xc0000000u
+#define MSR_RANGE      0x2000u
+
+static void give(uint8_t *bitmap, uint32_t number)
+{
+    bool high = number >= MSR_HIGH_FIRST;
+    uint32_t bit = high ? number - MSR_HIGH_FIRST : number;
+    if (bit < MSR_RANGE)
+        bitmap[(high ? HIGH : 0) + bit / 8] &= (uint8_t) ~(1u << bit % 8);
+}
+
+void vmx_msr_bitmap_fill(uint64_t *page)
+{
+    uint8_t *bitmap = (uint8_t *)page;
+    memset(bitmap, 0xff, PAGE_SIZE);
+    for (size_t i = 0; i < msr_rule_count; i++) {
+        const struct msr_rule *rule = &msr_rules[i];
+        for (uint32_t number = rule->first; number <= rule->last; number++) {
+            if (rule->read == MSR_DIRECT)
+                give(bitmap, number);
+            if (rule->write == MSR_DIRECT)
+                give(bitmap + WRITE, number);
+        }
+    }
+}

@@ -1,0 +1,132 @@
+/*
+ * Writes to CR0 and CR4 that change a bit the guest does not own: SDM vol. 3, "Guest/Host Masks and Read Shadows for
+ * CR0 and CR4". The guest sees the value it wrote; the CPU gets the value VT-x demands.
+ */
+#include "arch/x86_64/cpu_instructions.h"
+#include "arch/x86_64/msr_index.h"
+#include "arch/x86_64/vmx/vmx.h"
+#include "core/partition.h"
+
+/* What a guest may set in CR4 and then owns. Everything else is refused, hidden in CPUID, or kept by the host. */
+#define CR4_GUEST_OWNS                                                                                                 \
+    (0x3ull | CR4_TSD | CR4_DE | CR4_PSE | CR4_PAE | CR4_PGE | CR4_PCE | CR4_OSFXSR | CR4_OSXMMEXCPT | CR4_UMIP |      \
+     CR4_FSGSBASE | CR4_PCIDE | CR4_OSXSAVE | CR4_SMEP | CR4_SMAP)
+/* Accepted and shown, kept set in the CPU whatever the guest writes. */
+#define CR4_SHOWN CR4_MCE
+
+/* Reserved bits of a PAE page-directory-pointer-table entry that must be 0 when it is present. */
+#define PDPTE_RESERVED 0xfff00000000001e6ull
+
+uint64_t vmx_cr0_mask(void)
+{
+    /* CD and NW would slow the whole core down, the hypervisor included; the fixed bits are VT-x's own demand. */
+    return CR0_CD | CR0_NW | (vmx_capability.cr0_fixed0 & ~(CR0_PE | CR0_PG)) | ~vmx_capability.cr0_fixed1;
+}
+
+uint64_t vmx_cr4_mask(void) { return ~(CR4_GUEST_OWNS & vmx_capability.cr4_fixed1); }
+
+void vmx_cr0_set(uint64_t value)
+{
+    uint64_t real = (value & ~(CR0_CD | CR0_NW)) | (vmx_capability.cr0_fixed0 & ~(CR0_PE | CR0_PG));
+    vmcs_write(VMCS_GUEST_CR0, real & vmx_capability.cr0_fixed1);
+    vmcs_write(VMCS_CR0_SHADOW, value);
+}
+
+void vmx_cr4_set(uint64_t value)
+{
+    uint64_t real = value | CR4_MCE | vmx_capability.cr4_fixed0;
+    vmcs_write(VMCS_GUEST_CR4, real & vmx_capability.cr4_fixed1);
+    vmcs_write(VMCS_CR4_SHADOW, value);
+}
+
+/* "Loading of the page-directory-pointer-table entries": under EPT a CR0 or CR4 write done here must do it too. */
+static bool pdptes_load(const struct vcpu *vcpu)
+{
+    uint64_t entries[4];
+    if (!partition_read(vcpu->partition, gpa(vmcs_read(VMCS_GUEST_CR3) & 0xffffffe0), entries, sizeof entries))
+        return false;
+    for (unsigned i = 0; i < 4; i++)
+        if ((entries[i] & 1) && (entries[i] & PDPTE_RESERVED))
+            return false;
+    for (unsigned i = 0; i < 4; i++)
+        vmcs_write(VMCS_GUEST_PDPTE0 + 2 * i, entries[i]);
+    return true;
+}
+
+static bool pae_paging(uint64_t cr0, uint64_t cr4, uint64_t efer)
+{
+    return (cr0 & CR0_PG) && (cr4 & CR4_PAE) && !(efer & EFER_LME);
+}
+
+static void long_mode_set(uint64_t efer, bool on)
+{
+    uint64_t controls = vmcs_read(VMCS_ENTRY_CONTROLS);
+    vmcs_write(VMCS_GUEST_EFER, on ? efer | EFER_LMA : efer & ~EFER_LMA);
+    vmcs_write(VMCS_ENTRY_CONTROLS, on ? controls | ENTRY_CONTROL_IA32E : controls & ~(uint64_t)ENTRY_CONTROL_IA32E);
+}
+
+/* SDM vol. 2, "MOV - Move to/from Control Registers", protected mode exceptions. */
+static bool cr0_write_guest(struct vcpu *vcpu, uint64_t value)
+{
+    struct vcpu_state_view now;
+    vmx_vcpu_view(vcpu, &now);
+    value = (value & (0xffffffffull & vmx_capability.cr0_fixed1)) | CR0_ET;
+    bool paging_on = (value & CR0_PG) && !(now.cr0 & CR0_PG);
+    bool paging_off = !(value & CR0_PG) && (now.cr0 & CR0_PG);
+
+    if (((value & CR0_PG) && !(value & CR0_PE)) || ((value & CR0_NW) && !(value & CR0_CD)))
+        return false;
+    if (paging_on && (now.efer & EFER_LME) && (!(now.cr4 & CR4_PAE) || now.cs_long))
+        return false;
+    if (paging_off && ((now.cr4 & CR4_PCIDE) || now.cs_long))
+        return false;
+    if (pae_paging(value, now.cr4, now.efer) && ((value ^ now.cr0) & (CR0_PG | CR0_CD | CR0_NW)) && !pdptes_load(vcpu))
+        return false;
+    if (now.efer & EFER_LME)
+        if (paging_on || paging_off)
+            long_mode_set(now.efer, paging_on);
+    vmx_cr0_set(value);
+    return true;
+}
+
+static bool cr4_write_guest(struct vcpu *vcpu, uint64_t value)
+{
+    struct vcpu_state_view now;
+    vmx_vcpu_view(vcpu, &now);
+    bool long_mode = now.efer & EFER_LMA;
+    if (value & ~((CR4_GUEST_OWNS & vmx_capability.cr4_fixed1) | CR4_SHOWN))
+        return false;
+    if (long_mode && !(value & CR4_PAE))
+        return false;
+    if ((value & ~now.cr4 & CR4_PCIDE) && (!long_mode || (now.cr3 & 0xfff) != 0))
+        return false;
+    if (pae_paging(now.cr0, value, now.efer) && ((value ^ now.cr4) & (CR4_PAE | CR4_PSE | CR4_PGE | CR4_SMEP)) &&
+        !pdptes_load(vcpu))
+        return false;
+    vmx_cr4_set(value);
+    return true;
+}
+
+/* "Exit Qualification for Control-Register Accesses" */
+bool vmx_control_register_exit(struct vcpu *vcpu, uint64_t qualification)
+{
+    enum { MOV_TO, MOV_FROM, CLTS, LMSW };
+    unsigned number = qualification & 15, access = (qualification >> 4) & 3, reg = (qualification >> 8) & 15;
+    uint64_t value = reg == GPR_RSP ? vmcs_read(VMCS_GUEST_RSP) : vcpu->gpr[reg];
+    struct vcpu_state_view now;
+    vmx_vcpu_view(vcpu, &now);
+    if (!now.cs_long)
+        value &= 0xffffffff;
+
+    if (access == CLTS)
+        return cr0_write_guest(vcpu, now.cr0 & ~CR0_TS);
+    if (access == LMSW) /* sets PE, never clears it */
+        return cr0_write_guest(vcpu, (now.cr0 & ~0xeull) | ((qualification >> 16) & 15));
+    if (access == MOV_TO && (value >> 32) != 0)
+        return false; /* both registers: the upper half is reserved */
+    if (access == MOV_TO && number == 0)
+        return cr0_write_guest(vcpu, value);
+    if (access == MOV_TO && number == 4)
+        return cr4_write_guest(vcpu, value);
+    return false; /* nothing else was asked to exit */
+}

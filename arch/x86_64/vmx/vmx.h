@@ -1,0 +1,54 @@
+/*
+ * Inside the VT-x backend: what its files share. Nobody outside includes this; the backend's face is
+ * arch/x86_64/backends.h.
+ */
+#pragma once
+
+#include "arch/x86_64/vmx/capability.h"
+#include "arch/x86_64/vmx/vmcs.h"
+#include "core/backend.h"
+
+/* The VT-x part of a vCPU. */
+struct vmx_vcpu {
+    void *vmcs;                /* one page; its head is the revision */
+    uint64_t *msr_bitmap;      /* one page, the same for all */
+    uint32_t processor_controls; /* as written: the NMI window comes and goes */
+    uint32_t pin_controls;
+    uint32_t secondary_controls;
+    uint32_t timer;            /* preemption timer value of each entry; 0: off */
+    bool launched;
+    bool window_wanted;        /* an NMI waits for the NMI window */
+    uint64_t last_error;       /* VM-instruction error of a failed entry, 0: none */
+};
+
+extern struct vmx_capability vmx_capability;
+
+static inline struct vmx_vcpu *vmx_of(const struct vcpu *vcpu) { return vcpu->backend; }
+
+/* vcpu_state.c: the guest's registers */
+bool vmx_vcpu_create(struct vcpu *vcpu);
+void vmx_vcpu_reset(struct vcpu *vcpu, const struct vcpu_entry *entry);
+void vmx_vcpu_view(struct vcpu *vcpu, struct vcpu_state_view *out);
+void vmx_vcpu_dump(struct vcpu *vcpu, struct sink *out);
+
+/* control_register.c: exits for CR0 and CR4. False: the guest gets #GP. */
+bool vmx_control_register_exit(struct vcpu *vcpu, uint64_t qualification);
+uint64_t vmx_cr0_mask(void);
+uint64_t vmx_cr4_mask(void);
+void vmx_cr0_set(uint64_t guest_value); /* what the guest shall see; legal already */
+void vmx_cr4_set(uint64_t guest_value);
+
+/* backend.c */
+void vmx_backend_advance(struct vcpu *vcpu, const struct exit *exit);
+
+/* exit.c: the hardware's record into the neutral one. False: dealt with here, enter again. */
+bool vmx_exit_decode(struct vcpu *vcpu, struct exit *exit);
+void vmx_inject(uint8_t vector, unsigned type, bool has_error, uint32_t error);
+
+/* entry.S: runs the guest until an exit. */
+enum vmx_entered { VMX_EXITED = 0, VMX_FAILED = 1, VMX_KICKED = 2 };
+enum vmx_entered vmx_enter(struct vcpu *vcpu, bool launched);
+extern const char vmx_exit_landing[];
+
+/* bitmap.c */
+void vmx_msr_bitmap_fill(uint64_t *page);

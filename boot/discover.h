@@ -1,0 +1,16 @@
+/*
+ * What box is this: GRUB's tags, the firmware's tables and the CPU's own word, into one struct machine.
+ */
+#pragma once
+
+#include "boot/multiboot2.h"
+
+/*
+ * Copies and parses the structure at physical address `info`, then the ACPI tables. False with lines on `errors`: without a
+ * memory map nothing can run. Fills everything but caps, tsc_hz and which CPUs are online.
+ */
+bool must_check discover_machine(uint32_t info, struct machine *machine, struct multiboot2_info *extra,
+                                 struct sink *errors);
+
+/* Who this is, in two lines. */
+void discover_print(const struct machine *machine, const struct multiboot2_info *extra, struct sink *out);

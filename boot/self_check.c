@@ -1,0 +1,45 @@
+#include "boot/self_check.h"
+
+#include "arch/x86_64/backends.h"
+#include "arch/x86_64/cpu.h"
+
+enum { MEMORY_NEEDED = 32 }; /* MiB: the hypervisor and one small guest */
+
+static uint64_t usable_memory(const struct machine *machine)
+{
+    uint64_t sum = 0;
+    for (uint32_t i = 0; i < machine->region_count; i++)
+        if (machine->regions[i].kind == MEMORY_USABLE)
+            sum += machine->regions[i].range.size;
+    return sum;
+}
+
+static void line(struct sink *out, const char *name, bool there, const char *without)
+{
+    sink_print(out, "  %-24s %s%s%s\n", name, there ? "yes" : "no", there ? "" : ": ", there ? "" : without);
+}
+
+const struct backend *self_check(struct machine *machine, struct sink *out)
+{
+    struct cpu_caps *caps = &machine->caps;
+    struct cpuid_regs leaf1;
+    cpu_cpuid(1, 0, &leaf1);
+    caps->x2apic = cpu_has_x2apic();
+    caps->tsc_deadline = leaf1.ecx & (1u << 24);
+    caps->invariant_tsc = cpu_has_invariant_tsc();
+    caps->physical_bits = cpu_physical_bits();
+
+    sink_print(out, "Self-check:\n");
+    const struct backend *backend = backend_choose(out);
+    bool good = backend != NULL && backend->probe(caps, out);
+    line(out, "x2APIC", caps->x2apic,
+         "'interrupts = direct' cannot be used (if firmware has an 'x2APIC' setting, enable it)");
+    line(out, "TSC deadline timer", caps->tsc_deadline, "guests use the local APIC's slower timer");
+    line(out, "invariant TSC", caps->invariant_tsc, "guests' clocks drift when the CPU changes its speed");
+    uint64_t memory = usable_memory(machine) / MIB;
+    line(out, "memory", memory >= MEMORY_NEEDED, "less than 32 MiB are usable");
+    if (good && memory >= MEMORY_NEEDED)
+        return backend;
+    sink_print(out, "This box cannot run partitions: see the lines above that say MISSING, LOCKED or no backend.\n");
+    return NULL;
+}

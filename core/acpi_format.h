@@ -1,0 +1,141 @@
+/*
+ * The layout of the ACPI tables that a guest is given, and the values used in them (ACPI 6.4, "ACPI Software
+ * Programming Model"). Private to core/acpi_tables.c.
+ */
+#pragma once
+
+#include <assert.h>
+
+#include "core/types.h"
+
+struct acpi_rsdp {
+    char signature[8];
+    uint8_t checksum; /* of the first 20 bytes */
+    char oem_id[6];
+    uint8_t revision;
+    uint32_t rsdt;
+    uint32_t length;
+    uint64_t xsdt;
+    uint8_t extended_checksum; /* of all */
+    uint8_t reserved[3];
+} __attribute__((packed));
+static_assert(offsetof(struct acpi_rsdp, length) == 20 && sizeof(struct acpi_rsdp) == 36, "RSDP");
+
+struct acpi_header {
+    char signature[4];
+    uint32_t length;
+    uint8_t revision;
+    uint8_t checksum;
+    char oem_id[6];
+    char oem_table_id[8];
+    uint32_t oem_revision;
+    char creator_id[4];
+    uint32_t creator_revision;
+} __attribute__((packed));
+static_assert(offsetof(struct acpi_header, checksum) == 9 && sizeof(struct acpi_header) == 36, "table header");
+
+enum { XSDT_ENTRIES = 2 };
+
+struct acpi_xsdt {
+    struct acpi_header header;
+    uint64_t entries[XSDT_ENTRIES];
+} __attribute__((packed));
+static_assert(offsetof(struct acpi_xsdt, entries) == 36, "XSDT");
+
+/* "Generic Address Structure" */
+struct acpi_address {
+    uint8_t space;
+    uint8_t bit_width;
+    uint8_t bit_offset;
+    uint8_t access_size;
+    uint64_t address;
+} __attribute__((packed));
+static_assert(sizeof(struct acpi_address) == 12, "generic address structure");
+
+enum { ACPI_SPACE_IO = 1, ACPI_ACCESS_BYTE = 1 };
+
+struct acpi_fadt {
+    struct acpi_header header;
+    uint32_t facs;
+    uint32_t dsdt;
+    uint8_t pm_and_cmos[109 - 44]; /* all of it ignored when hardware-reduced */
+    uint16_t iapc_boot_arch;
+    uint8_t reserved;
+    uint32_t flags;
+    struct acpi_address reset_register;
+    uint8_t reset_value;
+    uint16_t arm_boot_arch;
+    uint8_t minor_version;
+    uint64_t x_facs;
+    uint64_t x_dsdt;
+    struct acpi_address pm_blocks[8]; /* PM1a event to GPE1: ignored when hardware-reduced */
+    struct acpi_address sleep_control;
+    struct acpi_address sleep_status;
+    char hypervisor_id[8];
+} __attribute__((packed));
+static_assert(offsetof(struct acpi_fadt, iapc_boot_arch) == 109, "FADT");
+static_assert(offsetof(struct acpi_fadt, flags) == 112, "FADT");
+static_assert(offsetof(struct acpi_fadt, reset_register) == 116, "FADT");
+static_assert(offsetof(struct acpi_fadt, x_dsdt) == 140, "FADT");
+static_assert(offsetof(struct acpi_fadt, sleep_control) == 244, "FADT");
+static_assert(sizeof(struct acpi_fadt) == 276, "FADT");
+
+enum {
+    FADT_REVISION = 6,
+    FADT_MINOR_VERSION = 4,
+    /* "Fixed ACPI Description Table Fixed Feature Flags" */
+    FADT_WBINVD = 1u << 0,
+    FADT_PROC_C1 = 1u << 2,
+    FADT_PWR_BUTTON = 1u << 4, /* no fixed-feature button */
+    FADT_SLP_BUTTON = 1u << 5, /* likewise */
+    FADT_FIX_RTC = 1u << 6,    /* no fixed-feature RTC wake */
+    FADT_RESET_REG_SUP = 1u << 10,
+    FADT_HW_REDUCED_ACPI = 1u << 20,
+    /*
+     * "IA-PC Boot Architecture Flags". Bit 0 clear: no user-visible devices on an LPC or ISA bus beyond those of the
+     * DSDT; bit 1 clear: no 8042; bit 5 clear: there is a CMOS clock.
+     */
+    IAPC_VGA_NOT_PRESENT = 1u << 2,
+};
+
+struct acpi_madt {
+    struct acpi_header header;
+    uint32_t local_apic;
+    uint32_t flags; /* bit 0, PCAT_COMPAT, is clear: no 8259 ever delivers, so none needs masking */
+} __attribute__((packed));
+static_assert(sizeof(struct acpi_madt) == 44, "MADT");
+
+/* "Interrupt Controller Structure Types" */
+enum {
+    MADT_LOCAL_APIC = 0,
+    MADT_IOAPIC = 1,
+    MADT_LOCAL_X2APIC = 9,
+    MADT_ENABLED = 1u << 0,
+    MADT_X2APIC_FIRST_ID = 255, /* lower ids must have a local APIC structure */
+};
+
+struct madt_local_apic {
+    uint8_t type, length;
+    uint8_t uid;
+    uint8_t apic_id;
+    uint32_t flags;
+} __attribute__((packed));
+static_assert(sizeof(struct madt_local_apic) == 8, "MADT local APIC");
+
+struct madt_ioapic {
+    uint8_t type, length;
+    uint8_t id;
+    uint8_t reserved;
+    uint32_t address;
+    uint32_t gsi_base;
+} __attribute__((packed));
+static_assert(sizeof(struct madt_ioapic) == 12, "MADT IOAPIC");
+
+struct madt_local_x2apic {
+    uint8_t type, length;
+    uint16_t reserved;
+    uint32_t x2apic_id;
+    uint32_t flags;
+    uint32_t uid;
+} __attribute__((packed));
+static_assert(sizeof(struct madt_local_x2apic) == 16, "MADT local x2APIC");

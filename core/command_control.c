@@ -1,0 +1,131 @@
+/* Commands that change something: a partition's life, this terminal's partner, the box. */
+#include "core/command.h"
+
+#include "core/cpu.h"
+#include "core/lifecycle.h"
+
+/* What a goal is called while it is carried out, and the answers when it can not be. */
+struct goal_words {
+    const char *doing;
+    const char *already;
+    const char *impossible;
+};
+
+static struct goal_words goal_words(enum partition_goal goal)
+{
+    switch (goal) {
+    case GOAL_START:
+        return (struct goal_words){"starting", "is running already", "can not be started now"};
+    case GOAL_STOP:
+        return (struct goal_words){"stopping", "is stopped already", "is not running"};
+    case GOAL_RESTART:
+        return (struct goal_words){"restarting", "is restarting already", "is not running: use 'start'"};
+    case GOAL_PAUSE:
+        return (struct goal_words){"pausing", "is paused already", "is not running: only then it can be paused"};
+    case GOAL_RESUME:
+        return (struct goal_words){"resuming", "is running already", "is not paused"};
+    case GOAL_NONE:
+        break;
+    }
+    return (struct goal_words){"", "", ""};
+}
+
+enum partition_state partition_state_now(const struct partition *p)
+{
+    return __atomic_load_n(&p->state, __ATOMIC_ACQUIRE);
+}
+
+const char *partition_state_text(const struct partition *p)
+{
+    enum partition_goal goal = lifecycle_goal(p);
+    if (goal != GOAL_NONE)
+        return goal_words(goal).doing;
+    switch (partition_state_now(p)) {
+    case PARTITION_STOPPED:
+        return "stopped";
+    case PARTITION_RUNNING:
+        return "running";
+    case PARTITION_PAUSED:
+        return "paused";
+    }
+    return "unknown";
+}
+
+void partition_reason_copy(struct partition *p, char reason[PARTITION_REASON_SIZE])
+{
+    size_t length = 0;
+    spin_lock(&p->reason_lock);
+    for (; length < PARTITION_REASON_SIZE - 1 && p->reason[length] != '\0'; length++) {
+        char c = p->reason[length];
+        reason[length] = c >= ' ' && c <= '~' ? c : '?';
+    }
+    spin_unlock(&p->reason_lock);
+    reason[length] = '\0';
+}
+
+bool command_lifecycle(struct command_context *context, struct command_run *run)
+{
+    struct partition *p = run->partition;
+    enum partition_goal goal = run->command->goal;
+    struct goal_words words = goal_words(goal);
+    struct sink *out = &context->out->sink;
+    switch (lifecycle_ask(p, goal)) {
+    case LIFECYCLE_ACCEPTED:
+        context->asked[p - partition_table.partitions] = goal;
+        sink_print(out, "%s: %s\n", partition_name(p), words.doing);
+        break;
+    case LIFECYCLE_ALREADY:
+        sink_print(out, "%s %s\n", partition_name(p), words.already);
+        break;
+    case LIFECYCLE_NOT_RUNNING:
+        sink_print(out, "%s %s\n", partition_name(p), words.impossible);
+        break;
+    case LIFECYCLE_BUSY:
+        sink_print(out, "%s is still %s: try again when that is done\n", partition_name(p), partition_state_text(p));
+        break;
+    }
+    return false;
+}
+
+static void report(struct partition *p, enum partition_goal goal)
+{
+    char reason[PARTITION_REASON_SIZE];
+    partition_reason_copy(p, reason);
+    enum partition_state state = partition_state_now(p);
+    if (state != PARTITION_STOPPED || reason[0] == '\0')
+        log_line("%s: %s", partition_name(p), partition_state_text(p));
+    else if (goal == GOAL_START || goal == GOAL_RESTART)
+        log_line("%s: not running: %s", partition_name(p), reason);
+    else
+        log_line("%s: stopped: %s", partition_name(p), reason);
+}
+
+void command_report_settled(struct command_context *context)
+{
+    for (uint32_t i = 0; i < partition_table.count; i++) {
+        struct partition *p = &partition_table.partitions[i];
+        enum partition_goal goal = context->asked[i];
+        if (goal == GOAL_NONE || !lifecycle_settled(p))
+            continue;
+        context->asked[i] = GOAL_NONE;
+        report(p, goal);
+    }
+}
+
+bool command_attach(struct command_context *context, struct command_run *run)
+{
+    struct partition *p = run->partition;
+    if (p->plan->config->console == CONSOLE_UART)
+        run->attach = true;
+    else
+        sink_print(&context->out->sink, "%s has no console: its section says 'console = none'\n", partition_name(p));
+    return false;
+}
+
+bool command_end(struct command_context *context, struct command_run *run)
+{
+    (void)context;
+    log_line("%s", run->command->end == BOX_REBOOTS ? "the box restarts" : "the box is halted");
+    console_end_box(run->command->end == BOX_REBOOTS);
+    return false;
+}

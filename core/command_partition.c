@@ -1,0 +1,205 @@
+/* Commands that show partitions: list, stats, log. */
+#include "core/command.h"
+
+#include "core/cpu.h"
+#include "core/duration.h"
+#include "core/stats.h"
+
+/* "0-2,5": CPU numbers in the order of the plan, neighbours drawn together. */
+static void print_cpus(struct sink *out, const uint32_t *cpus, uint32_t count)
+{
+    for (uint32_t i = 0; i < count;) {
+        uint32_t last = i;
+        while (last + 1 < count && cpus[last + 1] == cpus[last] + 1)
+            last++;
+        sink_print(out, "%s%u", i == 0 ? "" : ",", cpus[i]);
+        if (last != i)
+            sink_print(out, "-%u", cpus[last]);
+        i = last + 1;
+    }
+}
+
+static uint64_t partition_memory(const struct plan_partition *plan)
+{
+    uint64_t sum = 0;
+    for (uint32_t i = 0; i < plan->chunk_count; i++)
+        sum += plan->chunks[i].size; /* parts of one machine's memory: can not wrap */
+    return sum;
+}
+
+static void print_up_time(struct sink *out, uint64_t seconds)
+{
+    uint64_t hours = seconds / 3600;
+    if (hours >= 24)
+        sink_print(out, "%llud ", (unsigned long long)(hours / 24));
+    sink_print(out, "%llu:%02u:%02u", (unsigned long long)(hours % 24), (unsigned)(seconds / 60 % 60),
+               (unsigned)(seconds % 60));
+}
+
+/* Ticks from `from` until now; 0 when another CPU has just set `from` to a moment after `now` was read. */
+static uint64_t ticks_since(uint64_t from)
+{
+    uint64_t now = cpu_clock();
+    return now >= from ? now - from : 0;
+}
+
+/* Columns of `list`. */
+enum {
+    LIST_STATE = 13,
+    LIST_CPUS = 24,
+    LIST_MEMORY = 32,
+    LIST_STARTS = 42,
+    LIST_UP = 50,
+    LIST_REASON = 61,
+};
+
+static void print_row(struct command_context *context, struct partition *p)
+{
+    struct outbox *out = context->out;
+    char reason[PARTITION_REASON_SIZE];
+    partition_reason_copy(p, reason);
+    sink_print(&out->sink, "%s", partition_name(p));
+    outbox_pad(out, LIST_STATE);
+    sink_print(&out->sink, "%s", partition_state_text(p));
+    outbox_pad(out, LIST_CPUS);
+    print_cpus(&out->sink, p->plan->cpus, p->plan->cpu_count);
+    outbox_pad(out, LIST_MEMORY);
+    sink_print_size(&out->sink, partition_memory(p->plan));
+    outbox_pad(out, LIST_STARTS);
+    sink_print(&out->sink, "%u", p->starts);
+    outbox_pad(out, LIST_UP);
+    if (partition_state_now(p) == PARTITION_STOPPED)
+        sink_print(&out->sink, "-");
+    else
+        print_up_time(&out->sink, duration_from_ticks(ticks_since(p->started_at), context->machine->tsc_hz).seconds);
+    if (reason[0] != '\0') {
+        outbox_pad(out, LIST_REASON);
+        sink_print(&out->sink, "%s", reason);
+    }
+    sink_print(&out->sink, "\n");
+}
+
+static void print_heads(struct outbox *out)
+{
+    static const struct {
+        const char *text;
+        uint32_t next; /* where the next column begins */
+    } heads[] = {
+        {"NAME", LIST_STATE},    {"STATE", LIST_CPUS}, {"CPUS", LIST_MEMORY},
+        {"MEMORY", LIST_STARTS}, {"STARTS", LIST_UP},  {"UP", LIST_REASON},
+    };
+    for (size_t i = 0; i < array_size(heads); i++) {
+        sink_print(&out->sink, "%s", heads[i].text);
+        outbox_pad(out, heads[i].next);
+    }
+    sink_print(&out->sink, "WHY STOPPED\n");
+}
+
+bool command_list(struct command_context *context, struct command_run *run)
+{
+    if (partition_table.count == 0) {
+        sink_print(&context->out->sink, "there is no partition: 'log' says why\n");
+        return false;
+    }
+    if (run->step == 0)
+        print_heads(context->out);
+    else
+        print_row(context, &partition_table.partitions[run->step - 1]);
+    return run->step < partition_table.count;
+}
+
+static void print_stats_head(struct command_context *context, struct partition *p)
+{
+    struct sink *out = &context->out->sink;
+    size_t index = (size_t)(p - partition_table.partitions);
+    uint64_t hz = context->machine->tsc_hz;
+    sink_print(out, "%s: %s", partition_name(p), partition_state_text(p));
+    if (partition_state_now(p) != PARTITION_STOPPED) {
+        struct duration up = duration_from_ticks(ticks_since(p->started_at), hz);
+        bool same_run = context->looked_starts[index] == p->starts;
+        struct duration since = same_run ? duration_from_ticks(ticks_since(context->looked_at[index]), hz) : up;
+        sink_print(out, ", %llu.%03u s since its start, %llu.%03u s since the last look",
+                   (unsigned long long)up.seconds, up.thousandths, (unsigned long long)since.seconds,
+                   since.thousandths);
+    }
+    sink_print(out, "\n");
+}
+
+_Static_assert(STATS_PRINT_SIZE + 200 <= COMMAND_STEP_SIZE, "one vCPU is printed in one step");
+
+static void print_stats_vcpu(struct command_context *context, struct partition *p, uint32_t number)
+{
+    struct sink *out = &context->out->sink;
+    struct vcpu *vcpu = &p->vcpus[number];
+    size_t index = (size_t)(p - partition_table.partitions);
+    struct stats_look look;
+    stats_take(vcpu, context->looked_starts[index] != p->starts, &look);
+    sink_print(out, "  vCPU %-3u on CPU %-5u      since start   since look\n", number, vcpu->cpu);
+    stats_print(&look, out);
+}
+
+/* run->at is the partition's number, run->end the line group: 0 for its head, then its vCPUs. */
+bool command_stats(struct command_context *context, struct command_run *run)
+{
+    if (run->step == 0 && run->partition != NULL)
+        run->at = (uint64_t)(run->partition - partition_table.partitions);
+    if (run->at >= partition_table.count) {
+        sink_print(&context->out->sink, "there is no partition: 'log' says why\n");
+        return false;
+    }
+    struct partition *p = &partition_table.partitions[run->at];
+    if (run->end == 0)
+        print_stats_head(context, p);
+    else
+        print_stats_vcpu(context, p, (uint32_t)run->end - 1);
+    run->end++;
+    if (run->end <= p->vcpu_count)
+        return true;
+    context->looked_at[run->at] = cpu_clock();
+    context->looked_starts[run->at] = p->starts;
+    run->at++;
+    run->end = 0;
+    return run->partition == NULL && run->at < partition_table.count;
+}
+
+/* Foreign bytes for a terminal: control characters are spelled, so that a dump can not move the cursor or lie. */
+static void print_spelled(struct sink *out, const char *bytes, size_t length)
+{
+    for (size_t i = 0; i < length; i++) {
+        char c = bytes[i];
+        if (c == '\r')
+            continue; /* line ends are ours to make */
+        if (c == '\n' || c == '\t' || (c >= ' ' && c <= '~'))
+            out->put(out, &c, 1);
+        else if (c == 0x7f || (c >= 0 && c < ' '))
+            sink_print(out, "^%c", c ^ 0x40);
+        else
+            out->put(out, ".", 1);
+    }
+}
+
+enum { LOG_PIECE = 512 };
+_Static_assert(2 * LOG_PIECE + 64 <= COMMAND_STEP_SIZE, "each byte may take two");
+
+bool command_log(struct command_context *context, struct command_run *run)
+{
+    struct ring *ring = run->partition != NULL ? run->partition->output : log_ring();
+    struct outbox *out = context->out;
+    if (run->step == 0) {
+        run->at = ring_oldest(ring);
+        run->end = ring_end(ring); /* A guest that never stops writing does not keep the command from ending. */
+    }
+    char piece[LOG_PIECE];
+    uint64_t left = run->end - run->at;
+    uint64_t lost;
+    size_t count = ring_read(ring, &run->at, piece, left < sizeof piece ? (size_t)left : sizeof piece, &lost);
+    if (lost != 0)
+        sink_print(&out->sink, "%s[ringfence: %llu bytes of output lost]\n", out->column != 0 ? "\n" : "",
+                   (unsigned long long)lost);
+    print_spelled(&out->sink, piece, count);
+    if (count != 0 && run->at < run->end)
+        return true;
+    if (out->column != 0)
+        sink_print(&out->sink, "\n");
+    return false;
+}

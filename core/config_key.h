@@ -1,0 +1,50 @@
+/*
+ * The keys of ringfence.conf as tables: private to core/config*.c.
+ */
+#pragma once
+
+#include "core/text_report.h"
+
+enum {
+    CONFIG_MAX_KEYS = 16, /* per section */
+};
+
+/* Boot protocols as a mask, for keys that only some of them know. */
+#define FOR_LINUX      (1u << BOOT_LINUX)
+#define FOR_MULTIBOOT1 (1u << BOOT_MULTIBOOT1)
+#define FOR_FLAT       (1u << BOOT_FLAT)
+#define FOR_EVERY_BOOT (FOR_LINUX | FOR_MULTIBOOT1 | FOR_FLAT)
+
+/* The state of config_parse. */
+struct config_parser {
+    struct text_report report;
+    struct config *config;
+    struct config_partition *partition;        /* of the section we are in, or NULL */
+    struct config_place seen[CONFIG_MAX_KEYS]; /* where each key of this section's table stood; line 0: nowhere */
+    bool boot_bad;                             /* this partition's boot protocol is not known */
+    bool version_good;
+};
+
+struct config_key {
+    const char *name;
+    void (*set)(struct config_parser *parser, struct config_text value); /* reports its own errors */
+    uint32_t boots; /* FOR_... mask; keys of [box]: FOR_EVERY_BOOT */
+    bool may_be_empty;
+    const char *example; /* of a required key, or NULL */
+};
+
+struct config_keys {
+    const char *section; /* as a person writes it */
+    size_t count;
+    const struct config_key *keys;
+};
+
+extern const struct config_keys config_top_keys;
+extern const struct config_keys config_box_keys;
+extern const struct config_keys config_partition_keys;
+
+/* Fills in what a new partition has before its first key. */
+void config_partition_defaults(struct config_partition *partition);
+
+/* Reports what is missing from a partition's section, or does not go together. To be called at its end. */
+void config_partition_finish(struct config_parser *parser);

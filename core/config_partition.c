@@ -1,0 +1,263 @@
+/*
+ * The keys of [partition NAME], and what must hold between them.
+ */
+#include "core/config_key.h"
+#include "core/machine.h"
+#include "core/text_line.h"
+#include "core/text_value.h"
+
+/* No x86 address is wider than 52 bits: Intel SDM, "MAXPHYADDR". */
+#define MAX_ADDRESS ((uint64_t)1 << 52)
+
+static const struct text_choice boots[] = {{"linux", BOOT_LINUX}, {"multiboot1", BOOT_MULTIBOOT1}, {"flat", BOOT_FLAT}};
+static const struct text_choice consoles[] = {{"uart", CONSOLE_UART}, {"none", CONSOLE_NONE}};
+static const struct text_choice interrupt_modes[] = {{"direct", INTERRUPTS_DIRECT}};
+static const struct text_choice starts[] = {{"auto", START_AUTO}, {"manual", START_MANUAL}};
+static const struct text_choice stop_actions[] = {{"stay", ON_STOP_STAY},
+                                                  {"restart", ON_STOP_RESTART},
+                                                  {"halt-box", ON_STOP_HALT_BOX},
+                                                  {"reboot-box", ON_STOP_REBOOT_BOX}};
+
+const char *boot_protocol_name(enum boot_protocol boot)
+{
+    return text_choice_name(boots, array_size(boots), (int)boot);
+}
+
+const char *stop_action_name(enum stop_action action)
+{
+    return text_choice_name(stop_actions, array_size(stop_actions), (int)action);
+}
+
+void config_partition_defaults(struct config_partition *partition)
+{
+    memset(partition, 0, sizeof *partition);
+    partition->boot = BOOT_LINUX;
+    partition->console = CONSOLE_UART;
+    partition->interrupts = INTERRUPTS_DIRECT;
+    partition->start = START_AUTO;
+    partition->on_stop = ON_STOP_STAY;
+}
+
+static bool has_cpu(const struct config_partition *partition, uint64_t cpu)
+{
+    for (uint32_t i = 0; i < partition->cpu_count; i++)
+        if (partition->cpus[i] == cpu)
+            return true;
+    return false;
+}
+
+/* "N" or "N-M", both CPU numbers. */
+static bool parse_cpu_range(struct config_parser *parser, struct config_text item, uint64_t *first, uint64_t *last)
+{
+    size_t dash = 0;
+
+    while (dash < item.text.length && item.text.at[dash] != '-')
+        dash++;
+    if (!text_value_number(&parser->report, text_part(item, 0, dash), "a CPU number", 0, UINT32_MAX, first))
+        return false;
+    *last = *first;
+    if (dash == item.text.length)
+        return true;
+    return text_value_number(&parser->report, text_part(item, dash + 1, item.text.length - dash - 1), "a CPU number", 0,
+                             UINT32_MAX, last);
+}
+
+static bool add_cpus(struct config_parser *parser, struct config_text item)
+{
+    struct config_partition *partition = parser->partition;
+    uint64_t first = 0;
+    uint64_t last = 0;
+
+    if (!parse_cpu_range(parser, item, &first, &last))
+        return false;
+    if (last < first) {
+        text_error(&parser->report, item, "reversed CPU range", "expected the lower number first: %lu-%lu", last,
+                   first);
+        return false;
+    }
+    if (last - first >= CONFIG_MAX_CPUS - partition->cpu_count) {
+        text_error(&parser->report, item, "too many CPUs", "expected at most %d in a partition", CONFIG_MAX_CPUS);
+        return false;
+    }
+    for (uint64_t cpu = first; cpu <= last; cpu++) {
+        if (has_cpu(partition, cpu)) {
+            text_error(&parser->report, item, "CPU listed twice", "expected CPU %lu once", cpu);
+            return false;
+        }
+        partition->cpus[partition->cpu_count++] = (uint32_t)cpu;
+    }
+    return true;
+}
+
+static void set_cpus(struct config_parser *parser, struct config_text value)
+{
+    struct config_text item;
+
+    parser->partition->cpus_place = value.place;
+    while (text_item_next(&value, &item))
+        if (!add_cpus(parser, item))
+            return;
+}
+
+static void set_memory(struct config_parser *parser, struct config_text value)
+{
+    uint64_t size = 0;
+
+    parser->partition->memory_place = value.place;
+    if (!text_value_size(&parser->report, value, "an amount of memory", MAX_ADDRESS, &size))
+        return;
+    if (size == 0 || size % PAGE_SIZE != 0)
+        text_error(&parser->report, value, "bad amount of memory", "expected a multiple of 4K, not zero");
+    else
+        parser->partition->memory = size;
+}
+
+/* A word that can be the name of a module of this machine. */
+static bool parse_module_name(struct config_parser *parser, struct config_text value, struct config_text *out)
+{
+    struct config_text rest = value;
+    struct config_text word;
+
+    if (!text_word_next(&rest, &word) || word.text.length != value.text.length) {
+        text_error(&parser->report, value, "bad module name", "expected one word, as after GRUB's module2 PATH");
+        return false;
+    }
+    if (word.text.length >= MACHINE_MODULE_NAME_SIZE) {
+        text_error(&parser->report, value, "module name too long", "expected at most %d characters",
+                   MACHINE_MODULE_NAME_SIZE - 1);
+        return false;
+    }
+    *out = value;
+    return true;
+}
+
+static void set_kernel(struct config_parser *parser, struct config_text value)
+{
+    (void)!parse_module_name(parser, value, &parser->partition->kernel);
+}
+
+static void set_initrd(struct config_parser *parser, struct config_text value)
+{
+    (void)!parse_module_name(parser, value, &parser->partition->initrd);
+}
+
+static void set_modules(struct config_parser *parser, struct config_text value)
+{
+    struct config_partition *partition = parser->partition;
+    struct config_text item;
+
+    while (text_item_next(&value, &item)) {
+        if (partition->module_count == CONFIG_MAX_MODULES) {
+            text_error(&parser->report, item, "too many modules", "expected at most %d in a partition",
+                       CONFIG_MAX_MODULES);
+            return;
+        }
+        if (!parse_module_name(parser, item, &partition->modules[partition->module_count]))
+            return;
+        partition->module_count++;
+    }
+}
+
+static void set_cmdline(struct config_parser *parser, struct config_text value) { parser->partition->cmdline = value; }
+
+static void set_load(struct config_parser *parser, struct config_text value)
+{
+    parser->partition->load_place = value.place;
+    (void)!text_value_size(&parser->report, value, "an address", MAX_ADDRESS - 1, &parser->partition->load);
+}
+
+static void set_entry(struct config_parser *parser, struct config_text value)
+{
+    (void)!text_value_size(&parser->report, value, "an address", MAX_ADDRESS - 1, &parser->partition->entry);
+}
+
+static void set_boot(struct config_parser *parser, struct config_text value)
+{
+    int choice = 0;
+    if (text_value_choice(&parser->report, value, boots, array_size(boots), &choice))
+        parser->partition->boot = (enum boot_protocol)choice;
+    else
+        parser->boot_bad = true;
+}
+
+static void set_console(struct config_parser *parser, struct config_text value)
+{
+    int choice = 0;
+    if (text_value_choice(&parser->report, value, consoles, array_size(consoles), &choice))
+        parser->partition->console = (enum partition_console)choice;
+}
+
+static void set_interrupts(struct config_parser *parser, struct config_text value)
+{
+    int choice = 0;
+    if (text_value_choice(&parser->report, value, interrupt_modes, array_size(interrupt_modes), &choice))
+        parser->partition->interrupts = (enum interrupt_mode)choice;
+}
+
+static void set_start(struct config_parser *parser, struct config_text value)
+{
+    int choice = 0;
+    if (text_value_choice(&parser->report, value, starts, array_size(starts), &choice))
+        parser->partition->start = (enum start_mode)choice;
+}
+
+static void set_on_stop(struct config_parser *parser, struct config_text value)
+{
+    int choice = 0;
+    if (text_value_choice(&parser->report, value, stop_actions, array_size(stop_actions), &choice))
+        parser->partition->on_stop = (enum stop_action)choice;
+}
+
+/* Indices into partition_keys that the rules below name. */
+enum { KEY_BOOT, KEY_LOAD, KEY_ENTRY };
+
+static const struct config_key partition_keys[] = {
+    [KEY_BOOT] = {"boot", set_boot, FOR_EVERY_BOOT, false, NULL},
+    [KEY_LOAD] = {"load", set_load, FOR_FLAT, false, "load = 0x100000"},
+    [KEY_ENTRY] = {"entry", set_entry, FOR_FLAT, false, NULL},
+    {"cpus", set_cpus, FOR_EVERY_BOOT, false, "cpus = 0-1"},
+    {"memory", set_memory, FOR_EVERY_BOOT, false, "memory = 256M"},
+    {"kernel", set_kernel, FOR_EVERY_BOOT, false, "kernel = MODULE"},
+    {"initrd", set_initrd, FOR_LINUX, false, NULL},
+    {"modules", set_modules, FOR_MULTIBOOT1, false, NULL},
+    {"cmdline", set_cmdline, FOR_LINUX | FOR_MULTIBOOT1, true, NULL},
+    {"console", set_console, FOR_EVERY_BOOT, false, NULL},
+    {"interrupts", set_interrupts, FOR_EVERY_BOOT, false, NULL},
+    {"start", set_start, FOR_EVERY_BOOT, false, NULL},
+    {"on_stop", set_on_stop, FOR_EVERY_BOOT, false, NULL},
+};
+_Static_assert(array_size(partition_keys) <= CONFIG_MAX_KEYS, "config_parser.seen has no room");
+
+const struct config_keys config_partition_keys = {"[partition NAME]", array_size(partition_keys), partition_keys};
+
+/* Whether the key and the partition's boot protocol go together; `given`: the key stands in the text. */
+static bool key_fits(const struct config_parser *parser, const struct config_key *key, bool given)
+{
+    /* With an unknown protocol only what is the same for all can be judged. */
+    if (parser->boot_bad)
+        return given || key->boots == FOR_EVERY_BOOT;
+    return (key->boots & 1u << parser->partition->boot) != 0;
+}
+
+void config_partition_finish(struct config_parser *parser)
+{
+    struct config_partition *partition = parser->partition;
+    struct slice name = {partition->name, strlen(partition->name)};
+
+    for (size_t i = 0; i < array_size(partition_keys); i++) {
+        const struct config_key *key = &partition_keys[i];
+        struct config_place seen = parser->seen[i];
+        bool given = seen.line != 0;
+        bool fits = key_fits(parser, key, given);
+
+        if (given && !fits)
+            text_error(&parser->report, (struct config_text){{key->name, strlen(key->name)}, seen},
+                       "key of another boot protocol", "expected no such key with boot = %s",
+                       boot_protocol_name(partition->boot));
+        else if (!given && fits && key->example != NULL)
+            text_error(&parser->report, (struct config_text){name, partition->place}, "key missing in partition",
+                       "expected a line such as '%s'", key->example);
+    }
+    if (parser->seen[KEY_ENTRY].line == 0)
+        partition->entry = partition->load;
+}

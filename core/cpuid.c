@@ -1,0 +1,186 @@
+/*
+ * What CPUID tells a guest. Every leaf and every bit that is not named here reads 0: a new CPU shows a guest nothing
+ * that nobody has thought about. Which bits pass is in core/cpuid_bits.h; topology (core/cpuid_topology.c), clock
+ * (core/cpuid_clock.c) and hypervisor leaves do not come from the host at all. The hypervisor leaves are laid out as
+ * Linux's Documentation/virt/kvm/x86/cpuid.rst describes them.
+ */
+#include "core/cpuid.h"
+
+#include "core/bytes.h"
+#include "core/cpuid_bits.h"
+#include "core/cpuid_rule.h"
+
+enum {
+    LEAF_MAX_BASIC = 0x16, /* the frequency leaves are ours, so they exist on every host */
+    ANY_SUBLEAF = -1,      /* the leaf does not look at ECX */
+    EACH_SUBLEAF = -2,     /* it does, and the rule holds for all of them */
+};
+#define LEAF_EXTENDED     0x80000000u
+#define LEAF_MAX_EXTENDED 0x80000021u
+#define LEAF_HYPERVISOR   0x40000000u
+#define LEAF_KVM_CLOCK    0x40000010u
+
+#define CR4_OSXSAVE ((uint64_t)1 << 18)
+#define CR4_PKE     ((uint64_t)1 << 22)
+
+#define KVM_FEATURE_NO_IO_DELAY  BIT(1) /* writes to port 80h need not be slow: spares their exits */
+#define KVM_FEATURE_CLOCKSOURCE2 BIT(3)
+#define KVM_FEATURE_CLOCK_STABLE BIT(24)
+#define KVM_HINT_DEDICATED       BIT(0) /* vCPUs are never preempted for long */
+
+struct cpuid_regs cpuid_host_leaf(cpuid_reader *host, uint32_t leaf, uint32_t subleaf)
+{
+    struct cpuid_regs regs = {0};
+    host(leaf & LEAF_EXTENDED, 0, &regs);
+    if (leaf > regs.eax || (leaf & LEAF_EXTENDED) != (regs.eax & LEAF_EXTENDED))
+        return (struct cpuid_regs){0};
+    host(leaf, subleaf, &regs);
+    return regs;
+}
+
+bool cpuid_host_is_amd(cpuid_reader *host)
+{
+    struct cpuid_regs regs = cpuid_host_leaf(host, 0, 0);
+    return memcmp(&regs.ebx, "Auth", 4) == 0 || memcmp(&regs.ebx, "Hygo", 4) == 0; /* AuthenticAMD, HygonGenuine */
+}
+
+static void adjust_0(const struct question *q, struct cpuid_regs *r)
+{
+    (void)q;
+    r->eax = LEAF_MAX_BASIC;
+}
+
+static void adjust_1(const struct question *q, struct cpuid_regs *r)
+{
+    const struct cpuid_guest *guest = q->guest;
+    uint32_t ids = cpuid_ids_minus_one(cpuid_package_shift(guest), 0xfe) + 1;
+    r->ebx |= ids << 16 | (guest->apic_id & 0xff) << 24;
+    r->ecx |= LEAF_1_HYPERVISOR;
+    if ((guest->cr4 & CR4_OSXSAVE) != 0 && (r->ecx & LEAF_1_XSAVE) != 0)
+        r->ecx |= LEAF_1_OSXSAVE;
+    if (guest->cpu_count > 1)
+        r->edx |= LEAF_1_HTT;
+}
+
+/* The deepest sleep a guest can ask for is HLT, and there the local APIC's timer runs on: ARAT. */
+static void adjust_6(const struct question *q, struct cpuid_regs *r)
+{
+    (void)q;
+    r->eax = BIT(2);
+}
+
+static void adjust_7(const struct question *q, struct cpuid_regs *r)
+{
+    r->eax = r->eax != 0 ? 1 : 0; /* the last subleaf answered here */
+    if ((cpuid_xcr0_allowed(q->host) & CPUID_XCR0_PKRU) == 0)
+        r->ecx &= ~LEAF_7_PKU;
+    if ((q->guest->cr4 & CR4_PKE) != 0 && (r->ecx & LEAF_7_PKU) != 0)
+        r->ecx |= LEAF_7_OSPKE;
+}
+
+static void adjust_hypervisor(const struct question *q, struct cpuid_regs *r)
+{
+    (void)q;
+    /* "KVMKVMKVM": the signature with which Linux takes x2APIC without interrupt remapping and asks for our clock. */
+    *r = (struct cpuid_regs){.eax = LEAF_KVM_CLOCK, .ebx = 0x4b4d564b, .ecx = 0x564b4d56, .edx = 0x4d};
+}
+
+static void adjust_kvm_features(const struct question *q, struct cpuid_regs *r)
+{
+    (void)q;
+    r->eax = KVM_FEATURE_NO_IO_DELAY | KVM_FEATURE_CLOCKSOURCE2 | KVM_FEATURE_CLOCK_STABLE;
+    r->edx = KVM_HINT_DEDICATED;
+}
+
+static void adjust_80(const struct question *q, struct cpuid_regs *r)
+{
+    (void)q;
+    if (r->eax > LEAF_MAX_EXTENDED)
+        r->eax = LEAF_MAX_EXTENDED;
+}
+
+static void adjust_81(const struct question *q, struct cpuid_regs *r)
+{
+    if (q->guest->cpu_count > 1 && cpuid_host_is_amd(q->host))
+        r->ecx |= LEAF_81_CMP_LEGACY;
+}
+
+/* The TSC is the hypervisor's own clock and counts at one rate: invariant. */
+static void adjust_87(const struct question *q, struct cpuid_regs *r)
+{
+    (void)q;
+    r->edx = BIT(8);
+}
+
+static void adjust_88(const struct question *q, struct cpuid_regs *r)
+{
+    uint32_t linear = (r->eax & BITS(15, 8)) >> 8;
+    if (linear > 48) /* LA57 is hidden */
+        r->eax = (r->eax & ~BITS(15, 8)) | 48u << 8;
+    cpuid_adjust_amd_cores(q, r);
+}
+
+struct rule {
+    uint32_t leaf;
+    int subleaf;
+    struct cpuid_regs keep; /* the host's bits that pass */
+    cpuid_adjust *adjust;
+};
+
+static const struct rule rules[] = {
+    {0x0, ANY_SUBLEAF, {0, ALL, ALL, ALL}, adjust_0},
+    {0x1, ANY_SUBLEAF, {ALL, BITS(15, 0), LEAF_1_ECX, LEAF_1_EDX}, adjust_1},
+    {0x2, ANY_SUBLEAF, {ALL, ALL, ALL, ALL}, NULL}, /* cache and TLB descriptors */
+    {0x4, EACH_SUBLEAF, {BITS(9, 0), ALL, ALL, ALL}, cpuid_adjust_cache},
+    {0x6, ANY_SUBLEAF, {0, 0, 0, 0}, adjust_6},
+    {0x7, 0, {ALL, LEAF_7_EBX, LEAF_7_ECX, LEAF_7_EDX}, adjust_7},
+    {0x7, 1, {LEAF_7_1_EAX, 0, 0, 0}, NULL},
+    {0xb, EACH_SUBLEAF, {0, 0, 0, 0}, cpuid_adjust_topology},
+    {0xd, EACH_SUBLEAF, {ALL, ALL, 0, 0}, cpuid_adjust_xsave},
+    {0x15, ANY_SUBLEAF, {0, 0, 0, 0}, cpuid_adjust_tsc_ratio},
+    {0x16, ANY_SUBLEAF, {0, 0, 0, 0}, cpuid_adjust_mhz},
+    {LEAF_HYPERVISOR, ANY_SUBLEAF, {0, 0, 0, 0}, adjust_hypervisor},
+    {0x40000001, ANY_SUBLEAF, {0, 0, 0, 0}, adjust_kvm_features},
+    {LEAF_KVM_CLOCK, ANY_SUBLEAF, {0, 0, 0, 0}, cpuid_adjust_kvm_clock},
+    {LEAF_EXTENDED, ANY_SUBLEAF, {ALL, ALL, ALL, ALL}, adjust_80},
+    {0x80000001, ANY_SUBLEAF, {ALL, 0, LEAF_81_ECX, LEAF_81_EDX}, adjust_81},
+    {0x80000002, ANY_SUBLEAF, {ALL, ALL, ALL, ALL}, NULL}, /* the name of the CPU */
+    {0x80000003, ANY_SUBLEAF, {ALL, ALL, ALL, ALL}, NULL},
+    {0x80000004, ANY_SUBLEAF, {ALL, ALL, ALL, ALL}, NULL},
+    {0x80000005, ANY_SUBLEAF, {ALL, ALL, ALL, ALL}, NULL}, /* L1 caches and TLBs */
+    {0x80000006, ANY_SUBLEAF, {ALL, ALL, ALL, ALL}, NULL}, /* L2, L3 caches and TLBs */
+    {0x80000007, ANY_SUBLEAF, {0, 0, 0, 0}, adjust_87},
+    {0x80000008, ANY_SUBLEAF, {BITS(15, 0), BIT(0) | BIT(2), 0, 0}, adjust_88}, /* CLZERO, XSAVEERPTR */
+    {0x80000019, ANY_SUBLEAF, {ALL, ALL, 0, 0}, NULL},                          /* 1 GiB TLBs */
+    {0x8000001a, ANY_SUBLEAF, {BITS(2, 0), 0, 0, 0}, NULL},                     /* how wide SSE units are */
+    {0x8000001d, EACH_SUBLEAF, {BITS(9, 0), ALL, ALL, ALL}, cpuid_adjust_cache},
+    {0x8000001e, ANY_SUBLEAF, {0, 0, 0, 0}, cpuid_adjust_amd_topology},
+    /* No nested breakpoints, LFENCE always serialises, null selectors clear the base. Hidden: automatic IBRS. */
+    {0x80000021, ANY_SUBLEAF, {BIT(0) | BIT(2) | BIT(6), 0, 0, 0}, NULL},
+};
+
+static const struct rule *find_rule(uint32_t leaf, uint32_t subleaf)
+{
+    for (size_t i = 0; i < array_size(rules); i++)
+        if (rules[i].leaf == leaf && (rules[i].subleaf < 0 || (uint32_t)rules[i].subleaf == subleaf))
+            return &rules[i];
+    return NULL;
+}
+
+void cpuid_answer(const struct cpuid_guest *guest, uint32_t leaf, uint32_t subleaf, cpuid_reader *host,
+                  struct cpuid_regs *out)
+{
+    *out = (struct cpuid_regs){0};
+    const struct rule *rule = find_rule(leaf, subleaf);
+    if (rule == NULL)
+        return;
+    struct question q = {guest, host, leaf, rule->subleaf == ANY_SUBLEAF ? 0 : subleaf};
+    if ((rule->keep.eax | rule->keep.ebx | rule->keep.ecx | rule->keep.edx) != 0)
+        *out = cpuid_host_leaf(host, leaf, q.subleaf);
+    out->eax &= rule->keep.eax;
+    out->ebx &= rule->keep.ebx;
+    out->ecx &= rule->keep.ecx;
+    out->edx &= rule->keep.edx;
+    if (rule->adjust != NULL)
+        rule->adjust(&q, out);
+}

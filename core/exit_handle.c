@@ -1,0 +1,133 @@
+#include "core/exit_handle.h"
+
+#include "core/console.h"
+#include "core/cpu.h"
+#include "core/cpuid.h"
+#include "core/lifecycle.h"
+#include "core/log.h"
+
+enum { VECTOR_UD = 6, VECTOR_GP = 13, VECTOR_MC = 18 };
+
+static void exit_cpuid(struct vcpu *vcpu, const struct backend *backend, const struct exit *exit)
+{
+    const struct partition *p = vcpu->partition;
+    struct vcpu_state_view view;
+    backend->view(vcpu, &view);
+    struct cpuid_guest guest = {
+        .tsc_hz = p->machine->tsc_hz,
+        .cr4 = view.cr4,
+        .xcr0 = vcpu->xcr0,
+        .apic_id = vcpu->apic_id,
+        .cpu_index = vcpu->index,
+        .cpu_count = p->vcpu_count,
+        .apic_ids = p->apic_ids,
+    };
+    struct cpuid_regs r;
+    cpuid_answer(&guest, (uint32_t)vcpu->gpr[GPR_RAX], (uint32_t)vcpu->gpr[GPR_RCX], cpu_cpuid, &r);
+    vcpu->gpr[GPR_RAX] = r.eax;
+    vcpu->gpr[GPR_RBX] = r.ebx;
+    vcpu->gpr[GPR_RCX] = r.ecx;
+    vcpu->gpr[GPR_RDX] = r.edx;
+    backend->advance(vcpu, exit);
+}
+
+/*
+ * The CPU has checked CPL; which components may be on is the CPU's rule (SDM vol. 1, "Enabling the XSAVE Feature Set"),
+ * narrowed to those that CPUID showed the guest.
+ */
+static void exit_xsetbv(struct vcpu *vcpu, const struct backend *backend, const struct exit *exit)
+{
+    struct cpuid_guest guest = {.xcr0 = vcpu->xcr0, .cpu_count = 1, .apic_ids = &vcpu->apic_id};
+    struct cpuid_regs shown;
+    cpuid_answer(&guest, 0xd, 0, cpu_cpuid, &shown);
+    uint64_t allowed = (uint64_t)shown.edx << 32 | shown.eax;
+    if ((uint32_t)vcpu->gpr[GPR_RCX] != 0 || (exit->value & ~allowed) != 0 || !cpu_xcr0_write(exit->value)) {
+        backend->inject_exception(vcpu, VECTOR_GP, 0);
+        return;
+    }
+    vcpu->xcr0 = exit->value;
+    backend->advance(vcpu, exit);
+}
+
+static void dump(struct vcpu *vcpu, const struct backend *backend)
+{
+    struct log_sink out;
+    log_sink_init(&out);
+    backend->dump(vcpu, &out.sink);
+    log_sink_flush(&out);
+}
+
+static void end_unknown(struct vcpu *vcpu, const struct backend *backend, const struct exit *exit)
+{
+    dump(vcpu, backend);
+    lifecycle_end(vcpu->partition, "vCPU %u: an exit that nothing asked for (%s reason %lx, detail %lx)", vcpu->index,
+                  backend->name, exit->raw_reason, exit->raw_detail);
+}
+
+static void end_entry_failed(struct vcpu *vcpu, const struct backend *backend, const struct exit *exit)
+{
+    dump(vcpu, backend);
+    lifecycle_end(vcpu->partition, "vCPU %u: the CPU refused to enter the guest (%s reason %lx, detail %lx)",
+                  vcpu->index, backend->name, exit->raw_reason, exit->raw_detail);
+}
+
+static void end_triple_fault(struct vcpu *vcpu, const struct backend *backend)
+{
+    struct vcpu_state_view view;
+    backend->view(vcpu, &view);
+    lifecycle_end(vcpu->partition, "vCPU %u: triple fault at rip %lx (cr0 %lx, cr3 %lx, cr4 %lx)", vcpu->index,
+                  view.rip, view.cr0, view.cr3, view.cr4);
+}
+
+void exit_handle(struct vcpu *vcpu, const struct backend *backend, const struct exit *exit)
+{
+    switch (exit->kind) {
+    case EXIT_KICK:
+    case EXIT_TIMER:
+    case EXIT_NMI_WINDOW:       /* lifecycle_obey tries again */
+    case EXIT_CONTROL_REGISTER: /* done in the backend */
+        return;
+    case EXIT_CPUID:
+        exit_cpuid(vcpu, backend, exit);
+        return;
+    case EXIT_HYPERCALL:
+        exit_hypercall(vcpu, backend, exit);
+        return;
+    case EXIT_MSR_READ:
+    case EXIT_MSR_WRITE:
+        exit_msr(vcpu, backend, exit);
+        return;
+    case EXIT_PORT:
+        exit_port(vcpu, backend, exit);
+        return;
+    case EXIT_MEMORY:
+        exit_memory(vcpu, backend, exit);
+        return;
+    case EXIT_XSETBV:
+        exit_xsetbv(vcpu, backend, exit);
+        return;
+    case EXIT_CACHE:
+        backend->advance(vcpu, exit);
+        return;
+    case EXIT_INSTRUCTION:
+        backend->inject_exception(vcpu, exit->vector, 0);
+        return;
+    case EXIT_EXCEPTION:
+        lifecycle_end(vcpu->partition, "vCPU %u: %s (vector %u)", vcpu->index,
+                      exit->vector == VECTOR_MC ? "machine check" : "exception", exit->vector);
+        return;
+    case EXIT_TRIPLE_FAULT:
+        end_triple_fault(vcpu, backend);
+        return;
+    case EXIT_ENTRY_FAILED:
+        end_entry_failed(vcpu, backend, exit);
+        return;
+    case EXIT_HALT: /* a direct partition halts by itself; nothing asked for these */
+    case EXIT_INTERRUPT:
+    case EXIT_INTERRUPT_WINDOW:
+    case EXIT_UNKNOWN:
+    case EXIT_KINDS:
+        end_unknown(vcpu, backend, exit);
+        return;
+    }
+}

@@ -1,0 +1,19 @@
+/*
+ * What the hypervisor does about an exit: one function per kind, found by a switch without default.
+ */
+#pragma once
+
+#include "core/backend.h"
+#include "core/partition.h"
+
+void exit_handle(struct vcpu *vcpu, const struct backend *backend, const struct exit *exit);
+
+/* The kinds that need more than a few lines: a file each. */
+void exit_msr(struct vcpu *vcpu, const struct backend *backend, const struct exit *exit);
+void exit_port(struct vcpu *vcpu, const struct backend *backend, const struct exit *exit);
+void exit_memory(struct vcpu *vcpu, const struct backend *backend, const struct exit *exit);
+void exit_hypercall(struct vcpu *vcpu, const struct backend *backend, const struct exit *exit);
+
+/* Sends `message` from vCPU `sender` to the vCPUs of its partition that it reaches. */
+enum interrupt_verdict partition_interrupt(struct partition *p, const struct interrupt_message *message,
+                                           uint32_t sender);

@@ -1,0 +1,34 @@
+/*
+ * IN and OUT: to the platform's models; a port that no model owns reads all-ones and swallows writes, as on a PC.
+ */
+#include "core/cpu.h"
+#include "core/exit_handle.h"
+#include "core/lifecycle.h"
+
+static uint64_t size_mask(uint8_t size) { return size == 4 ? 0xffffffffull : (1ull << 8 * size) - 1; }
+
+void exit_port(struct vcpu *vcpu, const struct backend *backend, const struct exit *exit)
+{
+    struct partition *p = vcpu->partition;
+    if (exit->string) {
+        lifecycle_end(p, "vCPU %u: %s of port %lx by a string instruction, which is not emulated", vcpu->index,
+                      exit->write ? "write" : "read", exit->address);
+        return;
+    }
+    struct bus_access access = {
+        .address = exit->address,
+        .size = exit->size,
+        .write = exit->write,
+        .value = exit->value & size_mask(exit->size),
+    };
+    struct platform_outcome outcome;
+    bool owned = platform_port(p->platform, &access, cpu_clock(), &outcome);
+    if (!exit->write) {
+        uint64_t value = owned ? access.value & size_mask(exit->size) : size_mask(exit->size);
+        uint64_t rax = vcpu->gpr[GPR_RAX];
+        vcpu->gpr[GPR_RAX] = exit->size == 4 ? value : (rax & ~size_mask(exit->size)) | value;
+    }
+    backend->advance(vcpu, exit);
+    if (owned)
+        partition_deliver(p, &outcome);
+}

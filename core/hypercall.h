@@ -1,0 +1,8 @@
+/*
+ * What a guest may ask for by VMCALL or VMMCALL: the ABI that guests include. RAX holds the number, the answer comes back in
+ * RAX; RBX, RCX, RDX and RSI are arguments. An unknown number answers HYPERCALL_UNKNOWN and does nothing.
+ */
+#pragma once
+
+#define HYPERCALL_NOTHING 0 /* answers 0: what an exit costs */
+#define HYPERCALL_UNKNOWN (-1000ll) /* the number KVM answers too: -KVM_ENOSYS */

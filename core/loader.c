@@ -1,0 +1,67 @@
+/* Which boot protocol, and what more than one of them writes. */
+#include "core/loader.h"
+
+#include "core/acpi_tables.h"
+#include "core/loader_protocol.h"
+
+/* Partitions start on their own CPUs at the same time, and the tables are too large for a stack. */
+static struct spinlock acpi_lock;
+static uint8_t acpi_buffer[ACPI_TABLES_MAX_SIZE];
+
+bool loader_check(const struct plan_partition *plan, const struct machine *machine, struct sink *errors)
+{
+    switch (plan->config->boot) {
+    case BOOT_LINUX:
+        return loader_linux_check(plan, machine, errors);
+    case BOOT_MULTIBOOT1:
+        return loader_multiboot1_check(plan, machine, errors);
+    case BOOT_FLAT:
+        return loader_flat_check(plan, machine, errors);
+    }
+    sink_print(errors, "partition '%s': boot protocol %d is not known\n", plan->config->name, (int)plan->config->boot);
+    return false;
+}
+
+bool loader_load(const struct partition *p, struct vcpu_entry *entry, struct sink *errors)
+{
+    switch (p->plan->config->boot) {
+    case BOOT_LINUX:
+        return loader_linux_load(p, entry, errors);
+    case BOOT_MULTIBOOT1:
+        return loader_multiboot1_load(p, entry, errors);
+    case BOOT_FLAT:
+        return loader_flat_load(p, entry, errors);
+    }
+    sink_print(errors, "partition '%s': boot protocol %d is not known\n", partition_name(p),
+               (int)p->plan->config->boot);
+    return false;
+}
+
+bool loader_write(const struct partition *p, uint64_t to, const void *from, size_t size, const char *what,
+                  struct sink *errors)
+{
+    if (partition_write(p, gpa(to), from, size))
+        return true;
+    sink_print(errors, "partition '%s': no RAM at 0x%lx for %zu bytes of %s\n", partition_name(p), to, size, what);
+    return false;
+}
+
+bool loader_write_acpi(const struct partition *p, gpa_t *rsdp, struct sink *errors)
+{
+    uint32_t apic_ids[CONFIG_MAX_CPUS];
+    uint32_t count = p->vcpu_count < CONFIG_MAX_CPUS ? p->vcpu_count : CONFIG_MAX_CPUS;
+    for (uint32_t i = 0; i < count; i++)
+        apic_ids[i] = p->vcpus[i].apic_id;
+    struct acpi_guest guest = {
+        .cpu_count = count, .apic_ids = apic_ids, .has_uart = p->plan->config->console == CONSOLE_UART};
+
+    spin_lock(&acpi_lock);
+    size_t size = acpi_tables_build(&guest, gpa(GUEST_ACPI_BASE), acpi_buffer, sizeof acpi_buffer, rsdp);
+    bool written = size != 0 && loader_write(p, GUEST_ACPI_BASE, acpi_buffer, size, "ACPI tables", errors);
+    spin_unlock(&acpi_lock);
+
+    if (size == 0)
+        sink_print(errors, "partition '%s': the ACPI tables of %u CPUs do not fit into %d bytes\n", partition_name(p),
+                   count, (int)ACPI_TABLES_MAX_SIZE);
+    return written;
+}

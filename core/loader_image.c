@@ -1,0 +1,83 @@
+/* Reading boot modules and copying them into guest RAM. */
+#include "core/loader_image.h"
+
+#include "core/phys.h"
+
+bool loader_image_open(const struct plan_partition *plan, const struct machine *machine, int index, const char *role,
+                       struct sink *errors, struct loader_image *out)
+{
+    if (index < 0 || (uint32_t)index >= machine->module_count) {
+        sink_print(errors, "partition '%s': %s is boot module %d, expected one of the %u that there are\n",
+                   plan->config->name, role, index, machine->module_count);
+        return false;
+    }
+    const struct machine_module *module = &machine->modules[index];
+    *out = (struct loader_image){
+        .plan = plan, .role = role, .name = module->name, .range = module->range, .errors = errors};
+    if (!range_valid(module->range))
+        return loader_image_error(out, "passes the end of the address space (0x%lx bytes at 0x%lx)", module->range.size,
+                                  module->range.base);
+    return true;
+}
+
+static bool holds(const struct loader_image *image, struct range part)
+{
+    return range_includes((struct range){0, image->range.size}, part);
+}
+
+bool loader_image_read(const struct loader_image *image, uint64_t offset, void *to, size_t size)
+{
+    if (!holds(image, (struct range){offset, size}))
+        return false;
+    phys_read(hpa(image->range.base + offset), to, size);
+    return true;
+}
+
+/* What of `target` (guest-physical) one chunk holds. */
+static struct range in_chunk(const struct plan_chunk *chunk, struct range target)
+{
+    return range_intersect(target, (struct range){chunk->gpa.raw, chunk->size});
+}
+
+/* Whether every byte of `target` is RAM; the plan's chunks do not overlap, so the parts add up. */
+static bool is_ram(const struct plan_partition *plan, struct range target)
+{
+    uint64_t found = 0;
+    for (uint32_t i = 0; i < plan->chunk_count; i++)
+        found += in_chunk(&plan->chunks[i], target).size;
+    return found == target.size;
+}
+
+bool loader_image_copy(const struct loader_image *image, struct range part, gpa_t to)
+{
+    const struct plan_partition *plan = image->plan;
+    struct range target = {to.raw, part.size};
+    if (!holds(image, part))
+        return loader_image_error(image, "has %lu bytes, expected %lu at offset 0x%lx", image->range.size, part.size,
+                                  part.base);
+    if (!range_valid(target) || !is_ram(plan, target))
+        return loader_image_error(image, "does not fit: no RAM for %lu bytes at 0x%lx", part.size, to.raw);
+
+    uint64_t source = image->range.base + part.base;
+    for (uint32_t i = 0; i < plan->chunk_count; i++) {
+        struct range piece = in_chunk(&plan->chunks[i], target);
+        hpa_t ram;
+        if (piece.size == 0)
+            continue;
+        if (!plan_translate(plan, gpa(piece.base), piece.size, &ram))
+            return loader_image_error(image, "does not fit: no RAM at 0x%lx", piece.base);
+        phys_copy(ram, hpa(source + (piece.base - target.base)), piece.size);
+    }
+    return true;
+}
+
+bool loader_image_error(const struct loader_image *image, const char *format, ...)
+{
+    va_list arguments;
+    va_start(arguments, format);
+    sink_print(image->errors, "partition '%s': %s '%s' ", image->plan->config->name, image->role, image->name);
+    sink_vprint(image->errors, format, arguments);
+    sink_print(image->errors, "\n");
+    va_end(arguments);
+    return false;
+}

@@ -1,0 +1,225 @@
+/*
+ * An unmodified Linux bzImage, started at its 32-bit entry (Linux documentation, "32-bit Boot Protocol").
+ *
+ * Guest-physical layout of what the loader writes:
+ *     0x00000  GDT      0x10000  zero page     0x20000  command line     0xe0000  ACPI tables
+ *     kernel at its preferred address, initrd as high as it may go
+ */
+#include "core/acpi_tables.h"
+#include "core/linux_boot.h"
+#include "core/loader_protocol.h"
+
+/*
+ * The protocol wants a loaded GDT with the flat segments. At power-on GDTR has base 0 and limit FFFFh (SDM vol. 3,
+ * "IA-32 and Intel 64 Processor States Following Power-up, Reset, or INIT"), so a table at address 0 is loaded already.
+ */
+#define GDT_AT       0x0u
+#define ZERO_PAGE_AT 0x10000u
+#define CMDLINE_AT   0x20000u
+#define CMDLINE_ROOM 0x10000u /* bytes, with the terminator */
+static_assert(ZERO_PAGE_AT + sizeof(struct linux_zero_page) <= CMDLINE_AT, "low memory layout");
+static_assert(CMDLINE_AT + CMDLINE_ROOM <= E820_LOW_END, "low memory layout");
+
+/* Descriptors: present, ring 0, accessed, 32-bit, page granularity, base 0, limit 4 GiB. */
+static const uint64_t gdt[] = {
+    [LOADER_CODE_SELECTOR / 8] = 0x00cf9b000000ffff, /* execute, read */
+    [LOADER_DATA_SELECTOR / 8] = 0x00cf93000000ffff, /* read, write */
+};
+
+/* Everything decided, nothing written. */
+struct linux_layout {
+    struct loader_image kernel;
+    struct loader_image initrd;
+    struct linux_setup_header header; /* as in the image, zero after its end */
+    struct range code;                /* protected-mode code: offset and size in the image */
+    struct range memory;              /* guest-physical: what the kernel occupies */
+    struct range initrd_memory;       /* guest-physical; size 0: none */
+};
+
+static bool header_decode(struct linux_layout *l)
+{
+    const struct loader_image *kernel = &l->kernel;
+    struct linux_setup_header *header = &l->header;
+    if (!loader_image_read(kernel, LINUX_HEADER_OFFSET, header, sizeof *header))
+        return loader_image_error(kernel, "is not a Linux bzImage (%lu bytes, its header needs 0x%x)",
+                                  kernel->range.size, (unsigned)LINUX_HEADER_LIMIT);
+    if (header->magic != LINUX_MAGIC)
+        return loader_image_error(kernel, "is not a Linux bzImage (no 'HdrS' at offset 0x%x)",
+                                  (unsigned)LINUX_MAGIC_OFFSET);
+    if (header->boot_flag != LINUX_BOOT_FLAG)
+        return loader_image_error(kernel, "is not a Linux bzImage (0x%x at offset 0x1fe, expected 0x%x)",
+                                  (unsigned)header->boot_flag, (unsigned)LINUX_BOOT_FLAG);
+    if (header->version < LINUX_VERSION_NEEDED)
+        return loader_image_error(kernel, "has boot protocol %u.%02u, expected 2.12 or later", header->version >> 8,
+                                  header->version & 0xffu);
+    unsigned end = LINUX_MAGIC_OFFSET + (unsigned)header->jump_distance;
+    if (end < LINUX_HEADER_NEEDED_END)
+        return loader_image_error(kernel, "has a setup header that ends at 0x%x, expected 0x%x or more", end,
+                                  (unsigned)LINUX_HEADER_NEEDED_END);
+    if (!(header->loadflags & LINUX_LOADED_HIGH))
+        return loader_image_error(kernel, "is a zImage (loadflags 0x%x), expected a bzImage",
+                                  (unsigned)header->loadflags);
+    if (end < LINUX_HEADER_LIMIT) /* what follows is code, and must not reach the zero page */
+        memset((uint8_t *)header + (end - LINUX_HEADER_OFFSET), 0, LINUX_HEADER_LIMIT - end);
+    return true;
+}
+
+/* Where the protected-mode code lies in the image: all that the header promises must be there. */
+static bool code_decode(struct linux_layout *l)
+{
+    const struct linux_setup_header *header = &l->header;
+    uint64_t sectors = header->setup_sects != 0 ? header->setup_sects : LINUX_DEFAULT_SETUP_SECTORS;
+    l->code = (struct range){(sectors + 1) * LINUX_SECTOR, (uint64_t)header->syssize * LINUX_PARAGRAPH};
+    if (l->code.size == 0)
+        return loader_image_error(&l->kernel, "has no protected-mode code (syssize 0)");
+    if (!range_includes((struct range){0, l->kernel.range.size}, l->code))
+        return loader_image_error(&l->kernel, "is truncated: header says %lu bytes, the module has %lu",
+                                  range_end(l->code), l->kernel.range.size);
+    struct range payload = {header->payload_offset, header->payload_length};
+    if (!range_includes((struct range){0, l->code.size}, payload))
+        return loader_image_error(&l->kernel, "has its payload at 0x%lx to 0x%lx, past its 0x%lx bytes of code",
+                                  payload.base, range_end(payload), l->code.size);
+    return true;
+}
+
+/*
+ * A kernel runs where it prefers to, or above; put lower it would move itself there ("init_size"). So the preferred
+ * address is the only one that is worth trying, and RAM must reach from there as far as the kernel says.
+ */
+static bool kernel_place(struct linux_layout *l)
+{
+    const struct linux_setup_header *header = &l->header;
+    uint64_t at = header->pref_address;
+    uint64_t alignment = header->kernel_alignment;
+    if (header->relocatable_kernel) {
+        if (alignment == 0 || (alignment & (alignment - 1)) != 0)
+            return loader_image_error(&l->kernel, "has kernel_alignment 0x%lx, expected a power of two", alignment);
+        if (!align_up(at, alignment, &at))
+            return loader_image_error(&l->kernel, "has pref_address 0x%lx, expected one that can be aligned to 0x%lx",
+                                      at, alignment);
+    }
+    uint64_t size = header->init_size > l->code.size ? header->init_size : l->code.size;
+    struct range area = loader_image_area(l->kernel.plan);
+    l->memory = (struct range){at, size};
+    if (!range_includes(area, l->memory))
+        return loader_image_error(&l->kernel, "does not fit: it needs %lu bytes at 0x%lx, RAM for it is 0x%lx to 0x%lx",
+                                  size, at, area.base, range_end(area));
+    return true;
+}
+
+/* As high as possible, so that the kernel has the room above its start address for itself. */
+static bool initrd_place(struct linux_layout *l)
+{
+    uint64_t size = l->initrd.range.size;
+    uint64_t end = range_end(loader_image_area(l->initrd.plan));
+    uint64_t limit = (uint64_t)l->header.initrd_addr_max + 1;
+    if (end > limit)
+        end = limit;
+    uint64_t kernel_end = range_end(l->memory);
+    uint64_t at = size <= end ? align_down(end - size, PAGE_SIZE) : 0;
+    if (at < kernel_end)
+        return loader_image_error(&l->initrd, "does not fit: %lu bytes, there are %lu between 0x%lx and 0x%lx", size,
+                                  end > kernel_end ? end - kernel_end : 0, kernel_end, end);
+    l->initrd_memory = (struct range){at, size};
+    return true;
+}
+
+static bool cmdline_check(const struct linux_layout *l)
+{
+    uint64_t length = l->kernel.plan->config->cmdline.text.length;
+    uint64_t limit = l->header.cmdline_size < CMDLINE_ROOM ? l->header.cmdline_size : CMDLINE_ROOM - 1;
+    if (length <= limit)
+        return true;
+    return loader_image_error(&l->kernel, "takes a command line of at most %lu bytes, the configuration has %lu", limit,
+                              length);
+}
+
+static bool decode(const struct plan_partition *plan, const struct machine *machine, struct sink *errors,
+                   struct linux_layout *l)
+{
+    l->initrd_memory = (struct range){0, 0};
+    if (!loader_image_open(plan, machine, plan->kernel, "kernel", errors, &l->kernel))
+        return false;
+    if (!header_decode(l) || !code_decode(l) || !kernel_place(l) || !cmdline_check(l))
+        return false;
+    if (plan->initrd == PLAN_NO_MODULE)
+        return true;
+    return loader_image_open(plan, machine, plan->initrd, "initrd", errors, &l->initrd) && initrd_place(l);
+}
+
+bool loader_linux_check(const struct plan_partition *plan, const struct machine *machine, struct sink *errors)
+{
+    struct linux_layout layout;
+    return decode(plan, machine, errors, &layout);
+}
+
+/* Turns the image's header into the one that the kernel finds in the zero page. */
+static void header_fill(struct linux_layout *l)
+{
+    struct linux_setup_header *header = &l->header;
+    header->type_of_loader = LINUX_LOADER_UNDEFINED;
+    header->loadflags = LINUX_LOADED_HIGH; /* no heap, and the kernel may reload the segments */
+    header->code32_start = (uint32_t)l->memory.base;
+    header->ramdisk_image = (uint32_t)l->initrd_memory.base;
+    header->ramdisk_size = (uint32_t)l->initrd_memory.size;
+    header->cmd_line_ptr = CMDLINE_AT;
+    header->ext_loader_ver = 0;
+    header->ext_loader_type = 0;
+    header->hardware_subarch = 0; /* a PC */
+    header->hardware_subarch_data = 0;
+    header->setup_data = 0; /* the image's pointers are not ours */
+}
+
+static bool zero_page_write(const struct partition *p, struct linux_layout *l, gpa_t rsdp, struct sink *errors)
+{
+    struct e820_map map;
+    e820_build(p->plan->config->memory, &map);
+    uint8_t entries = (uint8_t)map.count;
+    header_fill(l);
+
+    const struct {
+        size_t at;
+        const void *from;
+        size_t size;
+    } parts[] = {
+        {offsetof(struct linux_zero_page, acpi_rsdp_addr), &rsdp.raw, sizeof rsdp.raw},
+        {offsetof(struct linux_zero_page, e820_entries), &entries, sizeof entries},
+        {offsetof(struct linux_zero_page, header), &l->header, sizeof l->header},
+        {offsetof(struct linux_zero_page, e820_table), map.entries, map.count * sizeof map.entries[0]},
+    };
+    for (size_t i = 0; i < array_size(parts); i++)
+        if (!loader_write(p, ZERO_PAGE_AT + parts[i].at, parts[i].from, parts[i].size, "the zero page", errors))
+            return false;
+    return true;
+}
+
+/* RAM is zero, so the command line's terminator is there already. */
+static bool low_memory_write(const struct partition *p, struct linux_layout *l, struct sink *errors)
+{
+    struct slice cmdline = p->plan->config->cmdline.text;
+    gpa_t rsdp;
+    return loader_write_acpi(p, &rsdp, errors) && loader_write(p, GDT_AT, gdt, sizeof gdt, "GDT", errors) &&
+           (cmdline.length == 0 || loader_write(p, CMDLINE_AT, cmdline.at, cmdline.length, "command line", errors)) &&
+           zero_page_write(p, l, rsdp, errors);
+}
+
+bool loader_linux_load(const struct partition *p, struct vcpu_entry *entry, struct sink *errors)
+{
+    struct linux_layout layout;
+    if (!decode(p->plan, p->machine, errors, &layout))
+        return false;
+    if (!loader_image_copy(&layout.kernel, layout.code, gpa(layout.memory.base)))
+        return false;
+    if (layout.initrd_memory.size != 0 &&
+        !loader_image_copy(&layout.initrd, (struct range){0, layout.initrd_memory.size},
+                           gpa(layout.initrd_memory.base)))
+        return false;
+    if (!low_memory_write(p, &layout, errors))
+        return false;
+    *entry = (struct vcpu_entry){.mode = VCPU_MODE_FLAT32,
+                                 .cs_selector = LOADER_CODE_SELECTOR,
+                                 .ds_selector = LOADER_DATA_SELECTOR,
+                                 .rip = layout.memory.base};
+    entry->gpr[GPR_RSI] = ZERO_PAGE_AT; /* EBX, EBP and EDI must be 0 */
+    return true;
+}

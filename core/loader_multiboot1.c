@@ -1,0 +1,229 @@
+/*
+ * A multiboot1 kernel: ELF, or any image whose multiboot header says where it goes.
+ *
+ * Guest-physical layout of what the loader writes:
+ *     0x10000  information, memory map, module list, strings      0xe0000  ACPI tables
+ *     kernel where it says, from 1 MiB up; modules behind it, each on a page of its own
+ */
+#include "core/loader_protocol.h"
+#include "core/loader_program.h"
+#include "core/multiboot1.h"
+
+#define INFO_AT     0x10000u
+#define MMAP_AT     0x10100u
+#define MODULES_AT  0x10200u
+#define STRINGS_AT  0x10400u
+#define STRINGS_END 0x20000u
+static_assert(INFO_AT + sizeof(struct multiboot1_info) <= MMAP_AT, "low memory layout");
+static_assert(MMAP_AT + E820_MAX_ENTRIES * sizeof(struct multiboot1_mmap_entry) <= MODULES_AT, "low memory layout");
+static_assert(MODULES_AT + CONFIG_MAX_MODULES * sizeof(struct multiboot1_module) <= STRINGS_AT, "low memory layout");
+static_assert(STRINGS_END <= E820_LOW_END, "low memory layout");
+
+static const char loader_name[] = "Ringfence";
+
+/* Everything decided, nothing written. */
+struct multiboot1_layout {
+    struct loader_image kernel;
+    struct loader_program program;
+    struct range modules[CONFIG_MAX_MODULES]; /* guest-physical */
+};
+
+/* Finds the header; nothing but the magic number with the right checksum counts as one. */
+static bool header_find(const struct loader_image *kernel, struct multiboot1_header *header, uint32_t *at)
+{
+    for (uint32_t offset = 0; offset + sizeof *header <= MULTIBOOT1_SEARCH; offset += 4) {
+        if (!loader_image_read(kernel, offset, header, sizeof *header))
+            break;
+        if (header->magic != MULTIBOOT1_HEADER_MAGIC || header->magic + header->flags + header->checksum != 0)
+            continue;
+        *at = offset;
+        return true;
+    }
+    return loader_image_error(kernel,
+                              "is not a multiboot1 kernel (no header with magic 0x%x and right checksum in its "
+                              "first %u bytes)",
+                              MULTIBOOT1_HEADER_MAGIC, (unsigned)MULTIBOOT1_SEARCH);
+}
+
+/* The one segment that the header's address fields describe ("The address fields of Multiboot header"). */
+static bool addresses_decode(const struct loader_image *kernel, uint32_t header_at, struct loader_program *program)
+{
+    struct multiboot1_addresses a;
+    uint64_t at = header_at + sizeof(struct multiboot1_header);
+    if (at + sizeof a > MULTIBOOT1_SEARCH || !loader_image_read(kernel, at, &a, sizeof a))
+        return loader_image_error(kernel, "has a multiboot1 header at 0x%x that is cut off", header_at);
+    if (a.header_addr < a.load_addr || a.header_addr - a.load_addr > header_at)
+        return loader_image_error(kernel, "has load_addr 0x%x, expected at most 0x%x below header_addr 0x%x",
+                                  a.load_addr, header_at, a.header_addr);
+    uint64_t offset = header_at - (a.header_addr - a.load_addr);
+    uint64_t load_end = a.load_end_addr != 0 ? a.load_end_addr : a.load_addr + (kernel->range.size - offset);
+    uint64_t bss_end = a.bss_end_addr != 0 ? a.bss_end_addr : load_end;
+    if (load_end < a.load_addr || bss_end < load_end)
+        return loader_image_error(kernel,
+                                  "has load_addr 0x%x, load_end_addr 0x%lx, bss_end_addr 0x%lx, expected them "
+                                  "to ascend",
+                                  a.load_addr, load_end, bss_end);
+    *program = (struct loader_program){.count = 1, .entry = a.entry_addr};
+    program->segments[0] =
+        (struct loader_segment){{offset, load_end - a.load_addr}, {a.load_addr, bss_end - a.load_addr}};
+    return true;
+}
+
+static bool program_decode(const struct loader_image *kernel, struct loader_program *program)
+{
+    struct multiboot1_header header;
+    uint32_t at = 0;
+    if (!header_find(kernel, &header, &at))
+        return false;
+    uint32_t unknown = header.flags & MULTIBOOT1_REQUIRED & ~(uint32_t)MULTIBOOT1_OFFERED;
+    if (unknown != 0)
+        return loader_image_error(kernel, "requires multiboot1 features 0x%x (flags 0x%x), offered are 0x%x", unknown,
+                                  header.flags, (unsigned)MULTIBOOT1_OFFERED);
+    if (header.flags & MULTIBOOT1_HAS_ADDRESSES)
+        return addresses_decode(kernel, at, program);
+    return loader_elf_decode(kernel, program);
+}
+
+static bool module_open(const struct plan_partition *plan, const struct machine *machine, uint32_t number,
+                        struct sink *errors, struct loader_image *out)
+{
+    return loader_image_open(plan, machine, plan->modules[number], "module", errors, out);
+}
+
+/* Behind the program, in the order given. */
+static bool modules_place(const struct plan_partition *plan, const struct machine *machine, uint64_t program_end,
+                          struct sink *errors, struct multiboot1_layout *l)
+{
+    uint64_t area_end = range_end(loader_image_area(plan));
+    uint64_t next = program_end; /* below 4 GiB, so that rounding up and adding what fits cannot wrap */
+    for (uint32_t i = 0; i < plan->config->module_count; i++) {
+        struct loader_image module;
+        if (!module_open(plan, machine, i, errors, &module))
+            return false;
+        if (!align_up(next, PAGE_SIZE, &next) || next > area_end || module.range.size > area_end - next)
+            return loader_image_error(&module, "does not fit: %lu bytes, there are %lu between 0x%lx and 0x%lx",
+                                      module.range.size, next < area_end ? area_end - next : 0, next, area_end);
+        l->modules[i] = (struct range){next, module.range.size};
+        next += module.range.size;
+    }
+    return true;
+}
+
+static bool strings_check(const struct plan_partition *plan, const struct loader_image *kernel)
+{
+    uint64_t size = sizeof loader_name + plan->config->cmdline.text.length + 1;
+    for (uint32_t i = 0; i < plan->config->module_count; i++)
+        size += plan->config->modules[i].text.length + 1;
+    if (size <= STRINGS_END - STRINGS_AT)
+        return true;
+    return loader_image_error(kernel,
+                              "takes command line and module names of at most %u bytes, the configuration has %lu",
+                              STRINGS_END - STRINGS_AT, size);
+}
+
+static bool decode(const struct plan_partition *plan, const struct machine *machine, struct sink *errors,
+                   struct multiboot1_layout *l)
+{
+    uint64_t program_end;
+    return loader_image_open(plan, machine, plan->kernel, "kernel", errors, &l->kernel) &&
+           program_decode(&l->kernel, &l->program) &&
+           loader_program_check(&l->kernel, &l->program, loader_image_area(plan), &program_end) &&
+           modules_place(plan, machine, program_end, errors, l) && strings_check(plan, &l->kernel);
+}
+
+bool loader_multiboot1_check(const struct plan_partition *plan, const struct machine *machine, struct sink *errors)
+{
+    struct multiboot1_layout layout;
+    return decode(plan, machine, errors, &layout);
+}
+
+static bool modules_copy(const struct partition *p, const struct multiboot1_layout *l, struct sink *errors)
+{
+    for (uint32_t i = 0; i < p->plan->config->module_count; i++) {
+        struct loader_image module;
+        if (!module_open(p->plan, p->machine, i, errors, &module))
+            return false;
+        if (module.range.size != 0 &&
+            !loader_image_copy(&module, (struct range){0, module.range.size}, gpa(l->modules[i].base)))
+            return false;
+    }
+    return true;
+}
+
+/* Writes a string at *at, gives its address, and moves on past the terminator, which zeroed RAM has already. */
+static bool string_write(const struct partition *p, struct slice text, uint32_t *at, uint32_t *address,
+                         struct sink *errors)
+{
+    *address = *at;
+    *at += (uint32_t)text.length + 1; /* strings_check has seen that all fit */
+    return text.length == 0 || loader_write(p, *address, text.at, text.length, "strings", errors);
+}
+
+static bool modules_write(const struct partition *p, const struct multiboot1_layout *l, uint32_t *string_at,
+                          struct sink *errors)
+{
+    for (uint32_t i = 0; i < p->plan->config->module_count; i++) {
+        struct multiboot1_module module = {.start = (uint32_t)l->modules[i].base,
+                                           .end = (uint32_t)range_end(l->modules[i])};
+        uint32_t address;
+        if (!string_write(p, p->plan->config->modules[i].text, string_at, &address, errors))
+            return false;
+        module.string = address;
+        if (!loader_write(p, MODULES_AT + i * sizeof module, &module, sizeof module, "module list", errors))
+            return false;
+    }
+    return true;
+}
+
+/* Returns the bytes written, 0 for none. */
+static uint32_t mmap_write(const struct partition *p, struct sink *errors)
+{
+    struct e820_map map;
+    struct multiboot1_mmap_entry entries[E820_MAX_ENTRIES];
+    e820_build(p->plan->config->memory, &map);
+    for (uint32_t i = 0; i < map.count; i++)
+        entries[i] = (struct multiboot1_mmap_entry){sizeof entries[i].entry, map.entries[i]};
+    uint32_t size = map.count * (uint32_t)sizeof entries[0];
+    return loader_write(p, MMAP_AT, entries, size, "memory map", errors) ? size : 0;
+}
+
+static bool info_write(const struct partition *p, const struct multiboot1_layout *l, struct sink *errors)
+{
+    const struct config_partition *config = p->plan->config;
+    uint32_t string_at = STRINGS_AT, name_at, cmdline_at;
+    struct slice name = {loader_name, sizeof loader_name - 1};
+    uint32_t mmap_size = mmap_write(p, errors);
+    if (mmap_size == 0 || !string_write(p, name, &string_at, &name_at, errors) ||
+        !string_write(p, config->cmdline.text, &string_at, &cmdline_at, errors) ||
+        !modules_write(p, l, &string_at, errors))
+        return false;
+    struct multiboot1_info info = {
+        .flags = MULTIBOOT1_INFO_MEMORY | MULTIBOOT1_INFO_CMDLINE | MULTIBOOT1_INFO_MODULES | MULTIBOOT1_INFO_MMAP |
+                 MULTIBOOT1_INFO_LOADER_NAME,
+        .mem_lower = E820_LOW_END / KIB,
+        .mem_upper = (uint32_t)(loader_image_area(p->plan).size / KIB),
+        .cmdline = cmdline_at,
+        .mods_count = config->module_count,
+        .mods_addr = MODULES_AT,
+        .mmap_length = mmap_size,
+        .mmap_addr = MMAP_AT,
+        .boot_loader_name = name_at,
+    };
+    return loader_write(p, INFO_AT, &info, sizeof info, "boot information", errors);
+}
+
+bool loader_multiboot1_load(const struct partition *p, struct vcpu_entry *entry, struct sink *errors)
+{
+    struct multiboot1_layout layout;
+    gpa_t rsdp; /* a guest finds it by searching the BIOS area */
+    if (!decode(p->plan, p->machine, errors, &layout) || !loader_program_copy(&layout.kernel, &layout.program) ||
+        !modules_copy(p, &layout, errors) || !info_write(p, &layout, errors) || !loader_write_acpi(p, &rsdp, errors))
+        return false;
+    *entry = (struct vcpu_entry){.mode = VCPU_MODE_FLAT32,
+                                 .cs_selector = LOADER_CODE_SELECTOR,
+                                 .ds_selector = LOADER_DATA_SELECTOR,
+                                 .rip = layout.program.entry};
+    entry->gpr[GPR_RAX] = MULTIBOOT1_BOOTLOADER_MAGIC;
+    entry->gpr[GPR_RBX] = INFO_AT;
+    return true;
+}

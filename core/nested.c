@@ -1,0 +1,216 @@
+/*
+ * The nested-table builder. Four levels of 512 entries, as in the manuals' "Extended page-table mechanism" (SDM vol. 3)
+ * and "Nested paging" (APM vol. 2); the bits of an entry come from struct nested_format.
+ */
+#include "core/nested.h"
+
+#include "core/bytes.h"
+#include "core/phys.h"
+
+enum {
+    LEVEL_4K = 1, /* the level whose entries are 4 KiB leaves */
+    LEVEL_2M = 2,
+    LEVEL_1G = 3,
+    LEVEL_ROOT = 4,
+    INDEX_BITS = 9,
+    GUEST_ADDRESS_BITS = 48, /* what four levels translate */
+    HOST_ADDRESS_BITS = 52,  /* what an entry has room for */
+};
+
+#define ENTRY_ADDRESS ((uint64_t)0x000ffffffffff000) /* bits 51:12 */
+#define ENTRY_PRESENT ((uint64_t)7) /* EPT: any of R, W, X; NPT: P comes first, and nothing is set without it */
+
+static uint64_t level_size(uint32_t level) { return PAGE_SIZE << (INDEX_BITS * (level - 1)); }
+
+static hpa_t entry_at(hpa_t table, uint32_t level, uint64_t guest)
+{
+    uint64_t index = guest / level_size(level) % ((uint64_t)1 << INDEX_BITS);
+    return hpa(table.raw + index * sizeof(uint64_t));
+}
+
+static uint64_t entry_read(hpa_t table, uint32_t level, uint64_t guest)
+{
+    uint8_t bytes[sizeof(uint64_t)];
+    phys_read(entry_at(table, level, guest), bytes, sizeof bytes);
+    return load64(bytes);
+}
+
+static bool is_present(uint64_t entry) { return (entry & ENTRY_PRESENT) != 0; }
+
+static bool is_leaf(const struct nested_format *format, uint32_t level, uint64_t entry)
+{
+    return level == LEVEL_4K || (entry & format->leaf_large) != 0;
+}
+
+/* Goes down from the root to the entry that decides about `guest`; returns its level. */
+static uint32_t walk(hpa_t root, const struct nested_format *format, uint64_t guest, uint64_t *entry)
+{
+    hpa_t table = root;
+    uint32_t level = LEVEL_ROOT;
+    for (;;) {
+        *entry = entry_read(table, level, guest);
+        if (!is_present(*entry) || is_leaf(format, level, *entry))
+            return level;
+        table = hpa(*entry & ENTRY_ADDRESS);
+        level--;
+    }
+}
+
+bool nested_lookup(const struct nested_tables *tables, const struct nested_format *format, gpa_t address, hpa_t *out,
+                   uint64_t *page_size, uint64_t *entry)
+{
+    uint64_t found;
+    if (address.raw >> GUEST_ADDRESS_BITS != 0)
+        return false;
+    uint32_t level = walk(tables->root, format, address.raw, &found);
+    if (!is_present(found))
+        return false;
+    uint64_t size = level_size(level);
+    *out = hpa(align_down(found & ENTRY_ADDRESS, size) + address.raw % size);
+    *page_size = size;
+    *entry = found;
+    return true;
+}
+
+static bool take_table(struct nested_tables *tables, struct page_source *pages, hpa_t *out)
+{
+    if (!pages->take(pages, out) || (out->raw & ~ENTRY_ADDRESS) != 0)
+        return false;
+    tables->tables++;
+    return true;
+}
+
+bool nested_init(struct nested_tables *tables, struct page_source *pages)
+{
+    memset(tables, 0, sizeof *tables);
+    return take_table(tables, pages, &tables->root);
+}
+
+uint64_t nested_page_size(const struct cpu_caps *caps, gpa_t guest, hpa_t host, uint64_t left)
+{
+    uint64_t both = guest.raw | host.raw;
+    if (caps->nested_1g && is_aligned(both, PAGE_SIZE_1G) && left >= PAGE_SIZE_1G)
+        return PAGE_SIZE_1G;
+    if (caps->nested_2m && is_aligned(both, PAGE_SIZE_2M) && left >= PAGE_SIZE_2M)
+        return PAGE_SIZE_2M;
+    return PAGE_SIZE;
+}
+
+static uint32_t page_level(uint64_t page)
+{
+    if (page == PAGE_SIZE_1G)
+        return LEVEL_1G;
+    return page == PAGE_SIZE_2M ? LEVEL_2M : LEVEL_4K;
+}
+
+/* Puts one leaf at `level`; takes the tables above it that are not there yet. */
+static bool map_page(struct nested_tables *tables, const struct nested_format *format, uint32_t level, uint64_t guest,
+                     uint64_t leaf, struct page_source *pages)
+{
+    hpa_t table = tables->root;
+    for (uint32_t at = LEVEL_ROOT; at > level; at--) {
+        uint64_t entry = entry_read(table, at, guest);
+        hpa_t below = hpa(entry & ENTRY_ADDRESS);
+        if (is_present(entry) && is_leaf(format, at, entry))
+            return false;
+        if (!is_present(entry)) {
+            if (!take_table(tables, pages, &below))
+                return false;
+            entry = below.raw | format->table;
+            phys_write(entry_at(table, at, guest), &entry, sizeof entry);
+        }
+        table = below;
+    }
+    if (is_present(entry_read(table, level, guest)))
+        return false;
+    phys_write(entry_at(table, level, guest), &leaf, sizeof leaf);
+    tables->pages[level - 1]++;
+    return true;
+}
+
+/* Whether nothing in the range is mapped yet. Steps over what is empty at the level where that shows. */
+static bool is_unmapped(const struct nested_tables *tables, const struct nested_format *format, struct range guest)
+{
+    uint64_t at = guest.base;
+    while (at < range_end(guest)) {
+        uint64_t entry;
+        uint32_t level = walk(tables->root, format, at, &entry);
+        if (is_present(entry))
+            return false;
+        at = align_down(at, level_size(level)) + level_size(level); /* below 2^48 + 2^39 */
+    }
+    return true;
+}
+
+static bool fits(struct range r, uint32_t bits) { return range_includes((struct range){0, (uint64_t)1 << bits}, r); }
+
+bool nested_map(struct nested_tables *tables, const struct nested_format *format, const struct cpu_caps *caps,
+                struct plan_chunk chunk, enum nested_type type, bool writable, bool executable,
+                struct page_source *pages)
+{
+    struct range guest = {chunk.gpa.raw, chunk.size};
+    struct range host = {chunk.hpa.raw, chunk.size};
+    uint32_t host_bits = caps->physical_bits < HOST_ADDRESS_BITS ? caps->physical_bits : HOST_ADDRESS_BITS;
+    if (!is_aligned(chunk.gpa.raw | chunk.hpa.raw | chunk.size, PAGE_SIZE) || !fits(guest, GUEST_ADDRESS_BITS) ||
+        !fits(host, host_bits) || !is_unmapped(tables, format, guest))
+        return false;
+
+    uint64_t bits = format->leaf | format->read | (type == NESTED_RAM ? format->write_back : format->uncached) |
+                    (writable ? format->write : 0) | (executable ? format->execute : format->no_execute);
+    uint64_t page;
+    for (uint64_t done = 0; done < chunk.size; done += page) {
+        page = nested_page_size(caps, gpa(guest.base + done), hpa(host.base + done), chunk.size - done);
+        uint64_t leaf = (host.base + done) | bits | (page == PAGE_SIZE ? 0 : format->leaf_large);
+        if (!map_page(tables, format, page_level(page), guest.base + done, leaf, pages))
+            return false;
+    }
+    return true;
+}
+
+/* ---- how many table pages ---- */
+
+/* Counts tables in ascending order: a table is new when its address range is not the last one counted at that level. */
+struct table_count {
+    uint64_t next[LEVEL_ROOT]; /* by level: the end of the range that the last table counted there translates */
+    uint32_t tables;
+};
+
+static void count_page(struct table_count *count, uint64_t guest, uint32_t leaf_level)
+{
+    for (uint32_t level = leaf_level; level < LEVEL_ROOT; level++) {
+        uint64_t span = level_size(level + 1);
+        if (guest >= count->next[level]) {
+            count->next[level] = align_down(guest, span) + span;
+            count->tables++;
+        }
+    }
+}
+
+static void count_chunk(struct table_count *count, const struct cpu_caps *caps, const struct plan_chunk *chunk)
+{
+    uint64_t step;
+    for (uint64_t done = 0; done < chunk->size; done += step) {
+        uint64_t guest = chunk->gpa.raw + done;
+        uint64_t left = chunk->size - done;
+        step = nested_page_size(caps, gpa(guest), hpa(chunk->hpa.raw + done), left);
+        count_page(count, guest, page_level(step));
+        if (step == PAGE_SIZE) /* the rest of this lowest table costs nothing */
+            step = PAGE_SIZE_2M - guest % PAGE_SIZE_2M;
+        if (step > left)
+            step = left;
+    }
+}
+
+uint32_t nested_tables_needed(const struct plan_partition *partition, const struct cpu_caps *caps)
+{
+    struct table_count count = {.tables = 1};
+    for (uint32_t i = 0; i < partition->chunk_count; i++)
+        count_chunk(&count, caps, &partition->chunks[i]);
+    return count.tables;
+}
+
+uint32_t nested_tables_bound(const struct plan_partition *partition)
+{
+    const struct cpu_caps smallest_pages_only = {.nested_1g = false, .nested_2m = false};
+    return nested_tables_needed(partition, &smallest_pages_only);
+}

@@ -1,0 +1,35 @@
+/*
+ * Console output on its way to the wire: a bounded queue between those who print and a port that takes what it can.
+ * Nobody waits: a producer first asks for the room it needs. Used by the console CPU only.
+ */
+#pragma once
+
+#include "core/sink.h"
+
+enum { OUTBOX_SIZE = 8 * 1024 };
+
+struct outbox {
+    struct sink sink; /* text: a line feed becomes CR LF. First, so that a pointer to it is a pointer to the whole. */
+    uint32_t first;   /* where the oldest byte is */
+    uint32_t length;  /* bytes that wait */
+    uint32_t column;  /* characters since the last line feed */
+    uint64_t dropped; /* bytes that found no room since the last outbox_take_dropped: a producer that did not ask */
+    char bytes[OUTBOX_SIZE];
+};
+
+void outbox_init(struct outbox *box);
+
+/* Bytes that can still be put. A line feed printed on `sink` takes two. */
+size_t outbox_room(const struct outbox *box);
+
+/* Puts bytes as they are: a guest's own output. */
+void outbox_put_raw(struct outbox *box, const char *bytes, size_t length);
+
+/* Fills up with spaces to `column`, and puts at least one unless at the start of a line: the cells of tables. */
+void outbox_pad(struct outbox *box, uint32_t column);
+
+/* The oldest bytes that lie in one piece; *length is 0 when nothing waits. outbox_taken removes them. */
+const char *outbox_peek(const struct outbox *box, size_t *length);
+void outbox_taken(struct outbox *box, size_t length);
+
+uint64_t outbox_take_dropped(struct outbox *box);

@@ -1,0 +1,66 @@
+/*
+ * Interrupts inside one partition: from a vCPU's ICR or from a device model to vCPUs, never beyond.
+ */
+#include "core/cpu.h"
+#include "core/exit_handle.h"
+#include "core/lifecycle.h"
+
+static void request(struct vcpu *target, uint32_t what)
+{
+    __atomic_fetch_or(&target->requests, what, __ATOMIC_SEQ_CST);
+    cpu_kick(target->cpu);
+}
+
+static void deliver_one(struct vcpu *target, const struct interrupt_message *message)
+{
+    switch (message->delivery) {
+    case DELIVERY_FIXED:
+    case DELIVERY_LOWEST:
+        /* A vCPU that waits for its start-up message has its local APIC in the state after INIT: it takes nothing. */
+        if (__atomic_load_n(&target->state, __ATOMIC_ACQUIRE) == VCPU_RUNNING)
+            cpu_send_vector(target->cpu, message->vector);
+        return;
+    case DELIVERY_NMI:
+        request(target, VCPU_REQUEST_NMI);
+        return;
+    case DELIVERY_INIT:
+        request(target, VCPU_REQUEST_INIT);
+        return;
+    case DELIVERY_STARTUP:
+        __atomic_store_n(&target->sipi_vector, message->vector, __ATOMIC_RELEASE);
+        request(target, VCPU_REQUEST_SIPI);
+        return;
+    default: /* interrupt_resolve refuses the rest */
+        return;
+    }
+}
+
+enum interrupt_verdict partition_interrupt(struct partition *p, const struct interrupt_message *message,
+                                           uint32_t sender)
+{
+    struct vcpu_set targets;
+    enum interrupt_verdict verdict = interrupt_resolve(message, p->apic_ids, p->vcpu_count, sender, &targets);
+    if (verdict != INTERRUPT_DELIVER)
+        return verdict;
+    for (uint32_t i = 0; i < p->vcpu_count; i++)
+        if ((targets.bits >> i) & 1)
+            deliver_one(&p->vcpus[i], message);
+    return verdict;
+}
+
+void partition_deliver(struct partition *p, const struct platform_outcome *outcome)
+{
+    for (uint32_t i = 0; i < outcome->message_count; i++)
+        if (partition_interrupt(p, &outcome->messages[i], 0) == INTERRUPT_BAD_VECTOR)
+            p->dropped_interrupts++; /* a pin programmed with a vector below 16: hardware drops it too */
+    switch (outcome->request) {
+    case PLATFORM_NOTHING:
+        return;
+    case PLATFORM_RESET:
+        lifecycle_guest_reset(p);
+        return;
+    case PLATFORM_POWER_OFF:
+        lifecycle_end(p, "powered off by the guest");
+        return;
+    }
+}

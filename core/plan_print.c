@@ -1,0 +1,193 @@
+/*
+ * The plan as a table for a person: who owns which CPU, which memory and which device, and what is left.
+ */
+#include "core/acpi_tables.h"
+#include "core/nested.h"
+#include "core/plan.h"
+
+/* ---- CPUs ---- */
+
+/* CPU numbers that follow each other are printed as one run, "0-3". */
+struct cpu_list {
+    struct sink *out;
+    uint32_t first, last;
+    bool open; /* a run is being gathered */
+    bool any;  /* something has been printed */
+};
+
+static void list_flush(struct cpu_list *list)
+{
+    if (!list->open)
+        return;
+    sink_print(list->out, "%s%u", list->any ? "," : "", list->first);
+    if (list->last != list->first)
+        sink_print(list->out, "-%u", list->last);
+    list->any = true;
+    list->open = false;
+}
+
+static void list_add(struct cpu_list *list, uint32_t cpu)
+{
+    if (list->open && cpu == list->last + 1) {
+        list->last = cpu;
+        return;
+    }
+    list_flush(list);
+    list->first = list->last = cpu;
+    list->open = true;
+}
+
+static void list_end(struct cpu_list *list)
+{
+    list_flush(list);
+    sink_print(list->out, list->any ? "\n" : "none\n");
+}
+
+static bool is_owned(const struct plan *plan, uint32_t cpu)
+{
+    for (uint32_t i = 0; i < plan->partition_count; i++)
+        for (uint32_t k = 0; k < plan->partitions[i].cpu_count; k++)
+            if (plan->partitions[i].cpus[k] == cpu)
+                return true;
+    return false;
+}
+
+static void print_idle_cpus(const struct plan *plan, const struct machine *machine, struct sink *out)
+{
+    struct cpu_list idle = {.out = out};
+    struct cpu_list absent = {.out = out};
+    sink_print(out, "idle CPUs    ");
+    for (uint32_t cpu = 0; cpu < machine->cpu_count; cpu++)
+        if (machine->cpus[cpu].online && !is_owned(plan, cpu))
+            list_add(&idle, cpu);
+    list_end(&idle);
+    sink_print(out, "offline CPUs ");
+    for (uint32_t cpu = 0; cpu < machine->cpu_count; cpu++)
+        if (!machine->cpus[cpu].online)
+            list_add(&absent, cpu);
+    list_end(&absent);
+}
+
+/* ---- memory ---- */
+
+/* "128 x 2 MiB + 3 x 4 KiB": the pages that the nested tables use for a chunk. */
+static void print_pages(const struct machine *machine, const struct plan_chunk *chunk, struct sink *out)
+{
+    const uint64_t sizes[] = {PAGE_SIZE_1G, PAGE_SIZE_2M, PAGE_SIZE};
+    uint64_t counts[array_size(sizes)] = {0};
+    uint64_t page;
+    for (uint64_t done = 0; done < chunk->size; done += page) {
+        page = nested_page_size(&machine->caps, gpa(chunk->gpa.raw + done), hpa(chunk->hpa.raw + done),
+                                chunk->size - done);
+        for (size_t i = 0; i < array_size(sizes); i++)
+            counts[i] += sizes[i] == page;
+    }
+    const char *separator = "";
+    for (size_t i = 0; i < array_size(sizes); i++) {
+        if (counts[i] == 0)
+            continue;
+        sink_print(out, "%s%lu x ", separator, counts[i]);
+        sink_print_size(out, sizes[i]);
+        separator = " + ";
+    }
+}
+
+static void print_chunk(const struct machine *machine, const struct plan_chunk *chunk, struct sink *out)
+{
+    sink_print(out, "             0x%011lx-0x%011lx -> 0x%011lx  ", chunk->gpa.raw, chunk->gpa.raw + chunk->size - 1,
+               chunk->hpa.raw);
+    sink_print_size(out, chunk->size);
+    sink_print(out, " = ");
+    print_pages(machine, chunk, out);
+    sink_print(out, "\n");
+}
+
+static void print_free(const struct plan *plan, const struct machine *machine, struct sink *out)
+{
+    uint64_t total = 0;
+    struct range run = {0, 0};
+    while (plan_free_next(plan, machine, range_end(run), &run))
+        total += run.size;
+    sink_print(out, "free memory  ");
+    sink_print_size(out, total);
+    sink_print(out, "\n");
+    run = (struct range){0, 0};
+    while (plan_free_next(plan, machine, range_end(run), &run)) {
+        sink_print(out, "             0x%011lx-0x%011lx  ", run.base, range_end(run) - 1);
+        sink_print_size(out, run.size);
+        sink_print(out, "\n");
+    }
+}
+
+/* ---- a partition ---- */
+
+static void print_image(const struct plan_partition *p, const struct machine *machine, struct sink *out)
+{
+    sink_print(out, "  image      %s '%s'", boot_protocol_name(p->config->boot), machine->modules[p->kernel].name);
+    if (p->initrd != PLAN_NO_MODULE)
+        sink_print(out, ", initrd '%s'", machine->modules[p->initrd].name);
+    for (uint32_t i = 0; i < p->config->module_count; i++)
+        sink_print(out, "%s'%s'", i == 0 ? ", modules " : " ", machine->modules[p->modules[i]].name);
+    sink_print(out, "\n");
+}
+
+static const char *start_mode_name(enum start_mode mode)
+{
+    switch (mode) {
+    case START_AUTO:
+        return "auto";
+    case START_MANUAL:
+        return "manual";
+    }
+    return "?";
+}
+
+static const char *interrupt_mode_name(enum interrupt_mode mode)
+{
+    switch (mode) {
+    case INTERRUPTS_DIRECT:
+        return "direct";
+    }
+    return "?";
+}
+
+static void print_devices(const struct config_partition *config, struct sink *out)
+{
+    sink_print(out, "  devices    ");
+    switch (config->console) {
+    case CONSOLE_UART:
+        sink_print(out, "console: UART at port 0x%x, IRQ %d; ", GUEST_UART_PORT, GUEST_UART_IRQ);
+        break;
+    case CONSOLE_NONE:
+        sink_print(out, "no console; ");
+        break;
+    }
+    sink_print(out, "interrupts %s\n", interrupt_mode_name(config->interrupts));
+}
+
+static void print_partition(const struct plan_partition *p, const struct machine *machine, struct sink *out)
+{
+    struct cpu_list cpus = {.out = out};
+    sink_print(out, "partition    %s: start %s, on stop %s\n", p->config->name, start_mode_name(p->config->start),
+               stop_action_name(p->config->on_stop));
+    sink_print(out, "  CPUs       ");
+    for (uint32_t i = 0; i < p->cpu_count; i++)
+        list_add(&cpus, p->cpus[i]);
+    list_end(&cpus);
+    sink_print(out, "  memory     ");
+    sink_print_size(out, p->config->memory);
+    sink_print(out, " (guest -> host)\n");
+    for (uint32_t i = 0; i < p->chunk_count; i++)
+        print_chunk(machine, &p->chunks[i], out);
+    print_image(p, machine, out);
+    print_devices(p->config, out);
+}
+
+void plan_print(const struct plan *plan, const struct machine *machine, struct sink *out)
+{
+    sink_print(out, "console      CPU %u\n", plan->console_cpu);
+    for (uint32_t i = 0; i < plan->partition_count; i++)
+        print_partition(&plan->partitions[i], machine, out);
+    print_idle_cpus(plan, machine, out);
+    print_free(plan, machine, out);
+}

@@ -1,0 +1,213 @@
+/*
+ * Cuts a text into lines, and a line into name and value. Any bytes may come in; every slice that
+ * goes out lies inside the text.
+ */
+#include "core/text_line.h"
+
+static bool is_blank(char byte) { return byte == ' ' || byte == '\t'; }
+
+struct config_text text_trim(struct config_text t)
+{
+    size_t from = 0;
+    size_t end = t.text.length;
+
+    while (from < end && is_blank(t.text.at[from]))
+        from++;
+    while (end > from && is_blank(t.text.at[end - 1]))
+        end--;
+    return text_part(t, from, end - from);
+}
+
+/* Index of the first `byte`, or the length. */
+static size_t find(struct slice s, size_t from, char byte)
+{
+    size_t i = from;
+    while (i < s.length && s.at[i] != byte)
+        i++;
+    return i;
+}
+
+/* Index of the '#' that starts a comment at or after `from`, or the length. */
+static size_t find_comment(struct slice s, size_t from)
+{
+    for (size_t i = from; i < s.length; i++)
+        if (s.at[i] == '#' && (i == 0 || is_blank(s.at[i - 1])))
+            return i;
+    return s.length;
+}
+
+/* Whether from there on the line holds nothing, or blanks and a comment. */
+static bool only_comment_follows(struct slice s, size_t from)
+{
+    size_t i = from;
+    while (i < s.length && is_blank(s.at[i]))
+        i++;
+    return i == s.length || (i > from && s.at[i] == '#');
+}
+
+/*
+ * Index of the quote that closes the one at `open`: the first with nothing but a comment after it,
+ * since a kernel command line has quotes of its own. Or the length.
+ */
+static size_t find_closing_quote(struct slice s, size_t open)
+{
+    size_t i = find(s, open + 1, '"');
+    while (i < s.length && !only_comment_follows(s, i + 1))
+        i = find(s, i + 1, '"');
+    return i;
+}
+
+/* False, reported, at the first byte of [0, length) that is neither printable ASCII nor a tab. */
+static bool check_bytes(struct text_report *report, struct config_text t)
+{
+    for (size_t i = 0; i < t.text.length; i++) {
+        char byte = t.text.at[i];
+        if ((byte < ' ' || byte > '~') && byte != '\t') {
+            text_error(report, text_part(t, i, 1), "unprintable byte",
+                       "expected plain ASCII text; other characters may stand in comments only");
+            return false;
+        }
+    }
+    return true;
+}
+
+static void parse_section(struct text_report *report, struct config_text content, struct text_line *line)
+{
+    size_t close = find(content.text, 0, ']');
+
+    line->kind = TEXT_LINE_SECTION;
+    line->value = text_part(content, content.text.length, 0);
+    if (close == content.text.length) {
+        text_error(report, content, "section header without an end", "expected ']' at the end of the line");
+        line->damaged = true;
+    } else if (close + 1 != content.text.length) {
+        text_error(report, text_part(content, close + 1, content.text.length - close - 1),
+                   "text after a section header", "expected nothing but a comment after ']'");
+        line->damaged = true;
+    }
+    line->name = text_trim(text_part(content, 1, close - 1));
+}
+
+/* `quoted`: the value's quotes were found by the caller, who cut the comment off behind them. */
+static void parse_key(struct text_report *report, struct config_text content, size_t equals, struct text_line *line)
+{
+    line->kind = TEXT_LINE_KEY;
+    line->name = text_trim(text_part(content, 0, equals));
+    line->value = text_trim(text_part(content, equals + 1, content.text.length - equals - 1));
+    if (line->name.text.length == 0) {
+        text_error(report, content, "line without a key", "expected KEY = VALUE");
+        line->kind = TEXT_LINE_BAD;
+        line->damaged = true;
+    }
+
+    struct slice value = line->value.text;
+    if (value.length == 0 || value.at[0] != '"')
+        return;
+    if (value.length >= 2 && value.at[value.length - 1] == '"') {
+        line->value = text_part(line->value, 1, value.length - 2);
+    } else {
+        text_error(report, line->value, "value without a closing quote", "expected '\"' at its end");
+        line->damaged = true;
+    }
+}
+
+/* The part of the line before any comment, without blanks around it. */
+static struct config_text cut_comment(struct config_text whole)
+{
+    size_t comment = find_comment(whole.text, 0);
+    size_t equals = find(whole.text, 0, '=');
+
+    if (equals < comment) {
+        size_t value = equals + 1;
+        while (value < whole.text.length && is_blank(whole.text.at[value]))
+            value++;
+        if (value < whole.text.length && whole.text.at[value] == '"') {
+            size_t close = find_closing_quote(whole.text, value);
+            if (close < whole.text.length)
+                comment = close + 1;
+        }
+    }
+    return text_trim(text_part(whole, 0, comment));
+}
+
+/* False when there is nothing on the line. */
+static bool parse_line(struct text_report *report, struct config_text whole, struct text_line *line)
+{
+    struct config_text content = cut_comment(whole);
+
+    if (content.text.length == 0)
+        return false;
+    *line = (struct text_line){.kind = TEXT_LINE_BAD, .whole = content, .name = content, .value = content};
+    if (!check_bytes(report, content)) {
+        line->damaged = true;
+        return true;
+    }
+    size_t equals = find(content.text, 0, '=');
+    if (content.text.at[0] == '[') {
+        parse_section(report, content, line);
+    } else if (equals < content.text.length) {
+        parse_key(report, content, equals, line);
+    } else {
+        text_error(report, content, "line that is neither a section nor a key", "expected [SECTION] or KEY = VALUE");
+        line->damaged = true;
+    }
+    return true;
+}
+
+void text_lines_init(struct text_lines *lines, struct text_report *report, const char *text, size_t length)
+{
+    static const char mark[] = {'\xef', '\xbb', '\xbf'};
+
+    *lines = (struct text_lines){.report = report, .rest = {text, length}};
+    if (length >= sizeof mark && memcmp(text, mark, sizeof mark) == 0)
+        lines->rest = (struct slice){text + sizeof mark, length - sizeof mark};
+}
+
+/* Takes the next line, without its end, off the front of the rest. */
+static struct config_text take_line(struct text_lines *lines)
+{
+    struct slice rest = lines->rest;
+    size_t end = find(rest, 0, '\n');
+    size_t used = end < rest.length ? end + 1 : end;
+
+    lines->rest = (struct slice){rest.at + used, rest.length - used};
+    lines->number++;
+    if (end > 0 && rest.at[end - 1] == '\r')
+        end--;
+    return (struct config_text){{rest.at, end}, {lines->number, 1}};
+}
+
+bool text_lines_next(struct text_lines *lines, struct text_line *line)
+{
+    while (lines->rest.length != 0)
+        if (parse_line(lines->report, take_line(lines), line))
+            return true;
+    return false;
+}
+
+bool text_word_next(struct config_text *rest, struct config_text *word)
+{
+    struct config_text t = text_trim(*rest);
+    size_t end = 0;
+
+    while (end < t.text.length && !is_blank(t.text.at[end]))
+        end++;
+    *word = text_part(t, 0, end);
+    *rest = text_part(t, end, t.text.length - end);
+    return end != 0;
+}
+
+bool text_item_next(struct config_text *rest, struct config_text *item)
+{
+    if (rest->text.at == NULL)
+        return false;
+
+    struct config_text t = *rest;
+    size_t comma = find(t.text, 0, ',');
+    *item = text_trim(text_part(t, 0, comma));
+    if (comma < t.text.length)
+        *rest = text_part(t, comma + 1, t.text.length - comma - 1);
+    else
+        rest->text = (struct slice){NULL, 0};
+    return true;
+}

@@ -1,0 +1,27 @@
+/*
+ * Typed values out of a configuration-like text. Each function reports its error itself, with the
+ * caller's word for what the value is, leaves *out alone then and returns false.
+ */
+#pragma once
+
+#include "core/text_report.h"
+
+struct text_choice {
+    const char *name;
+    int value;
+};
+
+/* Decimal or 0x hexadecimal, from min to max. `noun`: what it is, such as "a CPU number". */
+bool must_check text_value_number(struct text_report *report, struct config_text text, const char *noun, uint64_t min,
+                                  uint64_t max, uint64_t *out);
+
+/* Bytes: a number, with K, M, G or T for the powers of 1024, from 0 to max. */
+bool must_check text_value_size(struct text_report *report, struct config_text text, const char *noun, uint64_t max,
+                                uint64_t *out);
+
+/* One word of a list. */
+bool must_check text_value_choice(struct text_report *report, struct config_text text,
+                                  const struct text_choice *choices, size_t count, int *out);
+
+/* The name of `value`, which is one of the choices; "?" otherwise. */
+const char *text_choice_name(const struct text_choice *choices, size_t count, int value);

@@ -1,0 +1,100 @@
+/*
+ * PC16550D data sheet (National Semiconductor), "Registers".
+ */
+#include "drivers/hw/uart.h"
+
+#include "arch/x86_64/cpu_instructions.h"
+
+enum {
+    UART_RBR = 0, /* read: received byte; write: byte to send; with DLAB: divisor, low */
+    UART_IER = 1, /* with DLAB: divisor, high */
+    UART_FCR = 2,
+    UART_LCR = 3,
+    UART_MCR = 4,
+    UART_LSR = 5,
+    UART_SCR = 7,
+    UART_FIFO_DEPTH = 16,
+};
+
+#define UART_LCR_8N1  0x03u
+#define UART_LCR_DLAB 0x80u
+#define UART_LSR_DR   0x01u
+#define UART_LSR_THRE 0x20u
+#define UART_CLOCK    115200u /* divisor 1 */
+
+static uint16_t base;
+static bool present;
+
+bool uart_init(uint16_t port, uint32_t baud)
+{
+    base = port;
+    out8((uint16_t)(base + UART_SCR), 0x5a);
+    present = in8((uint16_t)(base + UART_SCR)) == 0x5a;
+    if (!present)
+        return false;
+    uint32_t divisor = baud == 0 || baud > UART_CLOCK ? 1 : UART_CLOCK / baud;
+    out8((uint16_t)(base + UART_IER), 0);
+    out8((uint16_t)(base + UART_LCR), UART_LCR_DLAB | UART_LCR_8N1);
+    out8(base, (uint8_t)divisor);
+    out8((uint16_t)(base + 1), (uint8_t)(divisor >> 8));
+    out8((uint16_t)(base + UART_LCR), UART_LCR_8N1);
+    out8((uint16_t)(base + UART_FCR), 0x07); /* enable and clear both FIFOs */
+    out8((uint16_t)(base + UART_MCR), 0x03); /* DTR, RTS */
+    return true;
+}
+
+static uint8_t line_status(void) { return in8((uint16_t)(base + UART_LSR)); }
+
+static void send_waiting(char byte)
+{
+    /* At 300 baud a byte takes 33 ms; a UART that is not ready after a million looks never will be. */
+    for (unsigned patience = 1000000; patience > 0 && !(line_status() & UART_LSR_THRE); patience--)
+        cpu_pause();
+    out8(base, (uint8_t)byte);
+}
+
+static void sink_put(struct sink *self, const char *text, size_t length)
+{
+    (void)self;
+    static char last;
+    for (size_t i = 0; present && i < length; i++) {
+        if (text[i] == '\n' && last != '\r')
+            send_waiting('\r');
+        send_waiting(text[i]);
+        last = text[i];
+    }
+}
+
+struct sink *uart_sink(void)
+{
+    static struct sink sink = {sink_put};
+    return &sink;
+}
+
+static size_t port_read(struct console_port *self, char *to, size_t size)
+{
+    (void)self;
+    size_t count = 0;
+    while (present && count < size && (line_status() & UART_LSR_DR))
+        to[count++] = (char)in8(base);
+    return count;
+}
+
+static size_t port_write(struct console_port *self, const char *from, size_t size)
+{
+    (void)self;
+    if (!present)
+        return size;
+    if (size == 0 || !(line_status() & UART_LSR_THRE))
+        return 0;
+    size_t count = size < UART_FIFO_DEPTH ? size : UART_FIFO_DEPTH;
+    for (size_t i = 0; i < count; i++)
+        out8(base, (uint8_t)from[i]);
+    return count;
+}
+
+struct console_port *uart_console_port(void)
+{
+    static struct console_port port = {port_read, port_write};
+    return &port;
+}

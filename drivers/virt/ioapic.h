@@ -1,0 +1,39 @@
+/*
+ * An I/O APIC of version 20h (Intel 82093AA registers plus the EOI register of later chipsets).
+ *
+ * Lines go in, interrupt messages come out; who carries the messages is not its concern.
+ */
+#pragma once
+
+#include "core/bus.h"
+#include "core/interrupt.h"
+
+enum { IOAPIC_PINS = 24, IOAPIC_WINDOW_SIZE = 0x1000 };
+
+struct ioapic {
+    bool eoi_visible; /* someone calls ioapic_eoi when a local APIC ends an interrupt */
+    uint8_t select;   /* IOREGSEL */
+    uint8_t id;
+    uint32_t lines; /* asserted inputs, one bit a pin */
+    uint32_t edges; /* rising edges not yet sent */
+    uint32_t sent;  /* level pins: sent and not yet ended. The remote IRR, when EOIs are visible */
+    uint64_t entries[IOAPIC_PINS];
+};
+
+/*
+ * Reset: every pin masked. `eoi_visible` false is for local APICs that belong to the guest: nothing waits for an EOI,
+ * a level pin sends again after its line fell or the guest unmasked it, and remote IRR reads 0.
+ */
+void ioapic_reset(struct ioapic *ioapic, uint8_t id, bool eoi_visible);
+
+/* A bus_handler for a memory slot of IOAPIC_WINDOW_SIZE bytes; only aligned 32-bit accesses mean anything. */
+void ioapic_access(void *ioapic, uint64_t offset, struct bus_access *access);
+
+/* Asserts or deasserts an input. A pin that does not exist is ignored. */
+void ioapic_set_line(struct ioapic *ioapic, uint32_t pin, bool asserted);
+
+/* A local APIC ended the level interrupt with this vector. */
+void ioapic_eoi(struct ioapic *ioapic, uint8_t vector);
+
+/* Takes the next message that is due, lowest pin first; false when there is none. */
+bool must_check ioapic_next(struct ioapic *ioapic, struct interrupt_message *message);

@@ -1,0 +1,17 @@
+/*
+ * PCI configuration mechanism 1 (ports CF8h-CFFh) of a machine without any PCI device.
+ */
+#pragma once
+
+#include "core/bus.h"
+
+enum { PCI_NONE_PORTS = 8 };
+
+struct pci_none {
+    uint32_t address; /* CONFIG_ADDRESS */
+};
+
+void pci_none_reset(struct pci_none *pci);
+
+/* A bus_handler for a slot of PCI_NONE_PORTS ports and any width. */
+void pci_none_access(void *pci, uint64_t offset, struct bus_access *access);

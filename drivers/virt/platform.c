@@ -1,0 +1,209 @@
+/*
+ * Composition of the virtual PC: the port map, the one wire between two models (UART to I/O APIC), and what comes out.
+ */
+#include "drivers/virt/platform.h"
+
+#include "core/acpi_tables.h"
+#include "drivers/virt/nothing.h"
+
+/* Whose ports are empty when the partition has no console. */
+enum needs { ALWAYS, NEEDS_UART };
+
+struct port_entry {
+    uint16_t base;
+    uint16_t size;
+    uint8_t width;
+    enum needs needs;
+    bus_handler *handle;
+    size_t device; /* offset in struct platform */
+    const char *name;
+};
+
+#define DEVICE(member) offsetof(struct platform, member)
+
+static bus_handler config_window_access;
+
+/*
+ * The port map. "empty" ports are ones that guests are known to try on a PC that lacks the device; every other port
+ * that is not here belongs to nobody, and the caller's policy decides.
+ */
+static const struct port_entry port_map[] = {
+    {0x020, PIC8259_PORTS, 1, ALWAYS, pic8259_access, DEVICE(pic.chips[0]), "pic-master"},
+    {0x040, PIT8254_PORTS, 1, ALWAYS, pit8254_access, DEVICE(pit), "pit"},
+    {0x060, 1, 1, ALWAYS, nothing_access, 0, "empty-keyboard"},
+    {0x061, 1, 1, ALWAYS, pit8254_port_b_access, DEVICE(pit), "port-b"},
+    {0x064, 1, 1, ALWAYS, reset_ports_64_access, DEVICE(reset_ports), "keyboard-reset"},
+    {GUEST_RTC_PORT, RTC_PORTS, 1, ALWAYS, rtc_access, DEVICE(rtc), "rtc"},
+    {0x080, 1, 1, ALWAYS, nothing_access, 0, "empty-delay"},
+    {0x092, 1, 1, ALWAYS, reset_ports_92_access, DEVICE(reset_ports), "port-92"},
+    {0x0a0, PIC8259_PORTS, 1, ALWAYS, pic8259_access, DEVICE(pic.chips[1]), "pic-slave"},
+    {0x0e9, 1, 1, NEEDS_UART, debug_port_access, DEVICE(debug_port), "debug-port"},
+    {0x2e8, UART16550_PORTS, 0, ALWAYS, nothing_access, 0, "empty-com4"},
+    {0x2f8, UART16550_PORTS, 0, ALWAYS, nothing_access, 0, "empty-com2"},
+    {0x3e8, UART16550_PORTS, 0, ALWAYS, nothing_access, 0, "empty-com3"},
+    {GUEST_UART_PORT, UART16550_PORTS, 1, NEEDS_UART, uart16550_access, DEVICE(uart), "uart"},
+    {0x4d0, PIC8259_ELCR_PORTS, 1, ALWAYS, pic8259_elcr_access, DEVICE(pic), "elcr"},
+    {GUEST_SLEEP_CONTROL_PORT, ACPI_SLEEP_PORTS, 1, ALWAYS, acpi_sleep_access, DEVICE(acpi_sleep), "acpi-sleep"},
+    {0x608, ACPI_PM_TIMER_PORTS, 0, ALWAYS, acpi_pm_timer_access, DEVICE(acpi_pm_timer), "acpi-pm-timer"},
+    {0xcf8, PCI_NONE_PORTS, 0, ALWAYS, config_window_access, 0, "pci-config"},
+};
+
+_Static_assert(array_size(port_map) <= BUS_MAX_SLOTS, "the port map fits its bus");
+_Static_assert((int)GUEST_IOAPIC_PINS == (int)IOAPIC_PINS, "the tables and the model agree");
+_Static_assert(GUEST_RESET_PORT == 0xcf8 + 1, "the reset port lies inside the configuration window");
+
+/* CF9h is the reset control register when it is accessed as a byte, and part of CONFIG_ADDRESS otherwise. */
+static void config_window_access(void *device, uint64_t offset, struct bus_access *access)
+{
+    struct platform *platform = device;
+
+    if (offset == 1 && access->size == 1)
+        reset_ports_cf9_access(&platform->reset_ports, 0, access);
+    else
+        pci_none_access(&platform->pci, offset, access);
+}
+
+size_t platform_size(void) { return sizeof(struct platform); }
+
+/*
+ * A slot that does not fit is left out and counted: its addresses are then nobody's, and access to them is refused. The
+ * map is constant, so one run of the unit test shows that it does not happen.
+ */
+static void add_slot(struct platform *platform, struct bus *bus, struct bus_slot slot)
+{
+    if (!bus_add(bus, slot))
+        platform->slots_refused++;
+}
+
+static void build_buses(struct platform *platform, bool has_uart)
+{
+    platform->ports.count = 0;
+    platform->memory.count = 0;
+    platform->slots_refused = 0;
+    for (size_t i = 0; i < array_size(port_map); i++) {
+        const struct port_entry *entry = &port_map[i];
+        bool there = entry->needs == ALWAYS || has_uart;
+        add_slot(platform, &platform->ports,
+                 (struct bus_slot){
+                     .base = entry->base,
+                     .size = entry->size,
+                     .width = there ? entry->width : 0,
+                     .handle = there ? entry->handle : nothing_access,
+                     .device = (char *)platform + entry->device,
+                     .name = entry->name,
+                 });
+    }
+    add_slot(platform, &platform->memory,
+             (struct bus_slot){
+                 .base = GUEST_IOAPIC_BASE,
+                 .size = IOAPIC_WINDOW_SIZE,
+                 .handle = ioapic_access,
+                 .device = &platform->ioapic,
+                 .name = "ioapic",
+             });
+}
+
+/* CPUs read the TSC before they take the lock, so a later one may bring an earlier time: the clock stays. */
+static void advance_clock(struct platform *platform, uint64_t now)
+{
+    if (now > platform->clock.now)
+        platform->clock.now = now;
+}
+
+void platform_reset(struct platform *platform, struct ring *output, bool has_uart, uint64_t tsc_hz)
+{
+    spin_lock(&platform->lock);
+    platform->clock = (struct virt_clock){.hz = tsc_hz, .now = 0};
+    acpi_pm_timer_reset(&platform->acpi_pm_timer, &platform->clock);
+    acpi_sleep_reset(&platform->acpi_sleep);
+    debug_port_reset(&platform->debug_port, output);
+    /* `interrupts = direct`: the local APICs are the guest's own, and their EOIs are never seen here. */
+    ioapic_reset(&platform->ioapic, GUEST_IOAPIC_ID, false);
+    pci_none_reset(&platform->pci);
+    pic8259_reset(&platform->pic);
+    pit8254_reset(&platform->pit, &platform->clock);
+    reset_ports_reset(&platform->reset_ports);
+    rtc_reset(&platform->rtc, &platform->clock);
+    uart16550_reset(&platform->uart, has_uart ? output : NULL);
+    build_buses(platform, has_uart);
+    spin_unlock(&platform->lock);
+}
+
+/* Moves the UART's interrupt line to its pin; a low moment within the access must be seen there as one. */
+static void connect_uart(struct platform *platform)
+{
+    if (uart16550_line_fell(&platform->uart))
+        ioapic_set_line(&platform->ioapic, GUEST_UART_IRQ, false);
+    ioapic_set_line(&platform->ioapic, GUEST_UART_IRQ, uart16550_line(&platform->uart));
+}
+
+static enum platform_request take_request(struct platform *platform)
+{
+    enum platform_request request = PLATFORM_NOTHING;
+
+    if (platform->acpi_sleep.power_off_requested)
+        request = PLATFORM_POWER_OFF;
+    else if (platform->reset_ports.requested)
+        request = PLATFORM_RESET;
+    platform->acpi_sleep.power_off_requested = false;
+    platform->reset_ports.requested = false;
+    return request;
+}
+
+/* What does not fit into one outcome stays due and comes with the next; there is one wire, so it always fits. */
+static void collect(struct platform *platform, struct platform_outcome *outcome)
+{
+    connect_uart(platform);
+    outcome->request = take_request(platform);
+    outcome->message_count = 0;
+    while (outcome->message_count < PLATFORM_MAX_MESSAGES &&
+           ioapic_next(&platform->ioapic, &outcome->messages[outcome->message_count]))
+        outcome->message_count++;
+}
+
+static bool access_bus(struct platform *platform, const struct bus *bus, struct bus_access *access, uint64_t now,
+                       struct platform_outcome *outcome)
+{
+    spin_lock(&platform->lock);
+    advance_clock(platform, now);
+    bool owned = bus_dispatch(bus, access);
+    collect(platform, outcome);
+    spin_unlock(&platform->lock);
+    return owned;
+}
+
+bool platform_port(struct platform *platform, struct bus_access *access, uint64_t now, struct platform_outcome *outcome)
+{
+    return access_bus(platform, &platform->ports, access, now, outcome);
+}
+
+bool platform_memory(struct platform *platform, struct bus_access *access, uint64_t now,
+                     struct platform_outcome *outcome)
+{
+    return access_bus(platform, &platform->memory, access, now, outcome);
+}
+
+bool platform_owns_memory(const struct platform *platform, uint64_t address)
+{
+    return bus_find(&platform->memory, address) != NULL;
+}
+
+size_t platform_input(struct platform *platform, const char *bytes, size_t length, uint64_t now,
+                      struct platform_outcome *outcome)
+{
+    spin_lock(&platform->lock);
+    advance_clock(platform, now);
+    /* Without a UART on the bus there is nobody to take the bytes. */
+    size_t taken = platform->uart.output == NULL ? 0 : uart16550_receive(&platform->uart, bytes, length);
+    collect(platform, outcome);
+    spin_unlock(&platform->lock);
+    return taken;
+}
+
+void platform_set_time(struct platform *platform, uint64_t seconds, uint64_t now)
+{
+    spin_lock(&platform->lock);
+    advance_clock(platform, now);
+    rtc_set_time(&platform->rtc, seconds);
+    spin_unlock(&platform->lock);
+}

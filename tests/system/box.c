@@ -1,0 +1,364 @@
+/*
+ * Drives one emulated machine for a system test.
+ */
+#include "tests/system/box.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <spawn.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+extern char **environ;
+
+enum { LIMIT_SECONDS = 180, STEP_MILLISECONDS = 200, TAIL_SIZE = 4000, MAX_ARGUMENTS = 32, CHUNK = 4096 };
+
+static const char *build_directory(void)
+{
+    const char *build = getenv("RINGFENCE_BUILD");
+    return build != NULL ? build : "build";
+}
+
+static time_t monotonic_seconds(void)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return t.tv_sec;
+}
+
+static time_t limit_seconds(void)
+{
+    const char *text = getenv("RINGFENCE_LIMIT");
+    long value = text != NULL ? strtol(text, NULL, 10) : 0;
+    return value > 0 ? value : LIMIT_SECONDS;
+}
+
+int box_create(void **state)
+{
+    struct box *box = calloc(1, sizeof *box);
+    if (box == NULL)
+        return -1;
+    box->emulator.line = -1;
+    box->log = -1;
+    *state = box;
+    return 0;
+}
+
+void box_stop(struct box *box)
+{
+    emulator_stop(&box->emulator);
+    if (box->log >= 0)
+        close(box->log);
+    box->log = -1;
+    box->ended = true;
+}
+
+int box_destroy(void **state)
+{
+    struct box *box = *state;
+    box_stop(box);
+    free(box->text);
+    free(box);
+    return 0;
+}
+
+void box_fail(struct box *box, const char *format, ...)
+{
+    char message[512];
+    va_list arguments;
+    va_start(arguments, format);
+    vsnprintf(message, sizeof message, format, arguments);
+    va_end(arguments);
+    size_t from = box->length > TAIL_SIZE ? box->length - TAIL_SIZE : 0;
+    fprintf(stderr, "---- end of %s/console.log ('|' marks what was consumed) ----\n", box->directory);
+    if (box->text != NULL) {
+        size_t middle = box->at > from ? box->at : from;
+        fwrite(box->text + from, 1, middle - from, stderr);
+        fputc('|', stderr);
+        fwrite(box->text + middle, 1, box->length - middle, stderr);
+    }
+    fprintf(stderr, "\n----\n");
+    box_stop(box);
+    fail_msg("%s", message);
+    abort(); /* fail_msg does not return, but does not say so to the compiler. */
+}
+
+/* Paths are cut nowhere in silence. */
+static void path(struct box *box, char *to, const char *a, const char *b)
+{
+    int length = snprintf(to, BOX_PATH_SIZE, "%s/%s", a, b);
+    if (length < 0 || length >= BOX_PATH_SIZE)
+        box_fail(box, "path %s/%s is too long, expected at most %d characters", a, b, BOX_PATH_SIZE - 1);
+}
+
+static void make_directory(struct box *box, const char *name)
+{
+    char parent[BOX_PATH_SIZE];
+    path(box, parent, build_directory(), "system");
+    path(box, box->directory, parent, name);
+    (void)mkdir(build_directory(), 0777);
+    (void)mkdir(parent, 0777);
+    if (mkdir(box->directory, 0777) != 0 && errno != EEXIST)
+        box_fail(box, "%s: %s", box->directory, strerror(errno));
+}
+
+static void write_conf(struct box *box, const char *text)
+{
+    if (text == NULL) {
+        strcpy(box->conf, "-");
+        return;
+    }
+    path(box, box->conf, box->directory, "ringfence.conf");
+    FILE *file = fopen(box->conf, "w");
+    if (file == NULL || fputs(text, file) == EOF || fclose(file) != 0)
+        box_fail(box, "%s: %s", box->conf, strerror(errno));
+}
+
+static void run_program(struct box *box, char *const *arguments)
+{
+    pid_t pid;
+    int status;
+    int error = posix_spawn(&pid, arguments[0], NULL, NULL, arguments, environ);
+    if (error != 0)
+        box_fail(box, "%s: %s", arguments[0], strerror(error));
+    while (waitpid(pid, &status, 0) < 0)
+        if (errno != EINTR)
+            box_fail(box, "%s: %s", arguments[0], strerror(errno));
+    if (!WIFEXITED(status) || WEXITSTATUS(status) != 0)
+        box_fail(box, "%s failed", arguments[0]);
+}
+
+/* "name=file" with the build folder put before the file. */
+static char *module_argument(struct box *box, const char *module)
+{
+    const char *equals = strchr(module, '=');
+    char *argument;
+    if (equals == NULL)
+        box_fail(box, "module '%s': expected NAME=FILE", module);
+    if (asprintf(&argument, "%.*s=%s/%s", (int)(equals - module), module, build_directory(), equals + 1) < 0)
+        box_fail(box, "no memory");
+    return argument;
+}
+
+static void make_image(struct box *box, const struct box_setup *setup)
+{
+    char elf[BOX_PATH_SIZE], tool[] = "tools/make-iso.sh";
+    char *arguments[MAX_ARGUMENTS] = {tool, box->image, elf, box->conf};
+    size_t first = 4, count = first;
+    path(box, elf, build_directory(), "ringfence.elf");
+    path(box, box->image, box->directory, "box.iso");
+    for (; setup->modules != NULL && setup->modules[count - first] != NULL; count++) {
+        if (count + 1 == MAX_ARGUMENTS)
+            box_fail(box, "too many modules, expected at most %d", MAX_ARGUMENTS - 5);
+        arguments[count] = module_argument(box, setup->modules[count - first]);
+    }
+    run_program(box, arguments);
+    while (count > first)
+        free(arguments[--count]);
+}
+
+/* What tools/emulate.sh thinks best, asked once. */
+static const char *default_engine(void)
+{
+    static char engine[32];
+    const char *given = getenv("RINGFENCE_ENGINE");
+    if (given != NULL && *given != '\0')
+        return given;
+    if (engine[0] == '\0') {
+        FILE *pipe = popen("tools/emulate.sh choose", "r");
+        if (pipe != NULL) {
+            if (fscanf(pipe, "%31s", engine) != 1)
+                engine[0] = '\0';
+            pclose(pipe);
+        }
+    }
+    return engine;
+}
+
+void box_boot(struct box *box, const struct box_setup *setup, const char *image)
+{
+    char log[BOX_PATH_SIZE], error[BOX_PATH_SIZE + 128];
+    if (box->directory[0] == '\0')
+        make_directory(box, setup->name);
+    path(box, log, box->directory, "console.log");
+    box->log = open(log, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
+    if (box->log < 0)
+        box_fail(box, "%s: %s", log, strerror(errno));
+    box->length = box->at = 0;
+    box->ended = false;
+    struct emulator_setup machine = {.engine = setup->engine != NULL ? setup->engine : default_engine(),
+                                     .image = image,
+                                     .directory = box->directory,
+                                     .cpus = setup->cpus != 0 ? setup->cpus : 1,
+                                     .memory_mib = setup->memory_mib != 0 ? setup->memory_mib : 512};
+    if (!emulator_start(&box->emulator, &machine, error, sizeof error))
+        box_fail(box, "%s", error);
+}
+
+void box_start(struct box *box, const struct box_setup *setup)
+{
+    make_directory(box, setup->name);
+    write_conf(box, setup->conf);
+    make_image(box, setup);
+    box_boot(box, setup, box->image);
+}
+
+static void append(struct box *box, const char *bytes, size_t count)
+{
+    if (box->capacity - box->length <= count) {
+        box->capacity = (box->length + count + 1) * 2;
+        box->text = realloc(box->text, box->capacity);
+        if (box->text == NULL)
+            abort();
+    }
+    /* The transcript is searched as a string: a zero byte would hide what follows. */
+    for (size_t i = 0; i < count; i++)
+        box->text[box->length++] = bytes[i] != '\0' ? bytes[i] : '?';
+    box->text[box->length] = '\0';
+}
+
+/* Takes what comes within one step. */
+static void pump(struct box *box)
+{
+    char bytes[CHUNK];
+    struct pollfd wait = {.fd = box->emulator.line, .events = POLLIN};
+    if (poll(&wait, 1, STEP_MILLISECONDS) <= 0)
+        return;
+    ssize_t count = read(box->emulator.line, bytes, sizeof bytes);
+    if (count > 0) {
+        append(box, bytes, (size_t)count);
+        if (write(box->log, bytes, (size_t)count) != count)
+            box_fail(box, "console.log: %s", strerror(errno));
+    } else if (count == 0 || (errno != EAGAIN && errno != EINTR)) {
+        box->ended = true;
+    }
+}
+
+/* The end of the line at `from`, or NULL when it is not complete yet. */
+static char *line_end(const struct box *box, size_t from)
+{
+    return box->text == NULL ? NULL : strchr(box->text + from, '\n');
+}
+
+static bool find_text(struct box *box, const void *wanted)
+{
+    const char *text = wanted;
+    const char *found = box->text == NULL ? NULL : strstr(box->text + box->at, text);
+    if (found == NULL)
+        return false;
+    box->at = (size_t)(found - box->text) + strlen(text);
+    return true;
+}
+
+/* Consumes the complete lines one by one until one matches. */
+static bool find_line(struct box *box, const void *wanted)
+{
+    for (char *end; (end = line_end(box, box->at)) != NULL;) {
+        size_t length = (size_t)(end - box->text) - box->at;
+        size_t kept = length < BOX_LINE_SIZE ? length : BOX_LINE_SIZE - 1;
+        memcpy(box->line, box->text + box->at, kept);
+        while (kept > 0 && box->line[kept - 1] == '\r')
+            kept--;
+        box->line[kept] = '\0';
+        box->at += length + 1;
+        if (regexec(wanted, box->line, BOX_MATCHES, box->matches, 0) == 0)
+            return true;
+    }
+    return false;
+}
+
+static void wait_for(struct box *box, bool (*find)(struct box *, const void *), const void *wanted, const char *name)
+{
+    time_t end = monotonic_seconds() + limit_seconds();
+    while (!find(box, wanted)) {
+        if (box->ended)
+            box_fail(box, "the machine ended before '%s' came", name);
+        if (monotonic_seconds() >= end)
+            box_fail(box, "'%s' did not come within %ld s", name, (long)limit_seconds());
+        pump(box);
+    }
+}
+
+void box_expect(struct box *box, const char *text) { wait_for(box, find_text, text, text); }
+
+const char *box_expect_line(struct box *box, const char *expression)
+{
+    regex_t compiled;
+    if (regcomp(&compiled, expression, REG_EXTENDED) != 0)
+        box_fail(box, "'%s' is no extended regular expression", expression);
+    wait_for(box, find_line, &compiled, expression);
+    regfree(&compiled);
+    return box->line;
+}
+
+uint64_t box_number(struct box *box, unsigned group)
+{
+    if (group >= BOX_MATCHES || box->matches[group].rm_so < 0)
+        box_fail(box, "the line '%s' has no group %u", box->line, group);
+    errno = 0;
+    char *end, *start = box->line + box->matches[group].rm_so;
+    uint64_t value = strtoull(start, &end, 10);
+    if (errno != 0 || end != box->line + box->matches[group].rm_eo)
+        box_fail(box, "group %u of '%s' is no number", group, box->line);
+    return value;
+}
+
+void box_expect_end(struct box *box)
+{
+    time_t end = monotonic_seconds() + limit_seconds();
+    while (!box->ended && !emulator_ended(&box->emulator)) {
+        if (monotonic_seconds() >= end)
+            box_fail(box, "the machine did not end within %ld s", (long)limit_seconds());
+        pump(box);
+    }
+    box->ended = true;
+}
+
+bool box_seen(const struct box *box, const char *text) { return box->text != NULL && strstr(box->text, text) != NULL; }
+
+void box_send(struct box *box, const char *text)
+{
+    size_t left = strlen(text);
+    time_t end = monotonic_seconds() + limit_seconds();
+    while (left > 0) {
+        ssize_t done = write(box->emulator.line, text, left);
+        if (done > 0) {
+            text += done;
+            left -= (size_t)done;
+        } else if (errno == EAGAIN && monotonic_seconds() < end) {
+            pump(box);
+        } else if (errno != EINTR) {
+            box_fail(box, "could not send '%s': %s", text, strerror(errno));
+        }
+    }
+}
+
+void box_command(struct box *box, const char *command)
+{
+    box_send(box, command);
+    box_expect(box, command);
+    box_send(box, "\r");
+}
+
+void box_attach(struct box *box, const char *partition)
+{
+    char command[BOX_LINE_SIZE], answer[BOX_LINE_SIZE];
+    snprintf(command, sizeof command, "attach %s", partition);
+    snprintf(answer, sizeof answer, "[attached to %s;", partition);
+    box_command(box, command);
+    box_expect(box, answer);
+    box_expect(box, "\n");
+}
+
+void box_detach(struct box *box)
+{
+    box_send(box, "\x1d");
+    box_expect(box, "[detached]");
+    box_expect(box, "ringfence> ");
+}

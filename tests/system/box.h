@@ -1,0 +1,88 @@
+/*
+ * A whole machine under test: an image made for the case, booted in an emulator, its COM1 read and written.
+ *
+ * Waits are for events. Each has a generous limit of wall-clock time that only catches what hangs (RINGFENCE_LIMIT
+ * seconds, default 180). A wait that fails shows the end of the transcript and ends the case. Everything of a case lies
+ * in $RINGFENCE_BUILD/system/NAME: the configuration, the image, console.log, the emulator's own logs.
+ *
+ *     static void test_x(void **state)
+ *     {
+ *         struct box *box = *state;
+ *         box_start(box, &(struct box_setup){.name = "x", .conf = "version = 1\n...", .modules = modules});
+ *         box_expect(box, "ringfence> ");
+ *     }
+ *     ... box_test(test_x) in the list of tests
+ */
+#pragma once
+
+#include <setjmp.h>
+#include <stdbool.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+#include <regex.h>
+
+#include "tools/emulator.h"
+
+enum { BOX_MATCHES = 10, BOX_LINE_SIZE = 1024, BOX_PATH_SIZE = 512 };
+
+struct box_setup {
+    const char *name;           /* of the case, unique in all programs: its folder */
+    const char *conf;           /* text of ringfence.conf; NULL: none */
+    const char *const *modules; /* "NAME=FILE", FILE below the build folder; ends with NULL; may be NULL */
+    const char *engine;         /* NULL: $RINGFENCE_ENGINE, else the best one here */
+    unsigned cpus;              /* 0: 1 */
+    unsigned memory_mib;        /* 0: 512 */
+};
+
+struct box {
+    char directory[BOX_PATH_SIZE];
+    char conf[BOX_PATH_SIZE]; /* file, "-": none */
+    char image[BOX_PATH_SIZE];
+    struct emulator emulator;
+    int log;    /* console.log */
+    char *text; /* all that came from COM1, terminated */
+    size_t length, capacity;
+    size_t at;                /* what lies before has been consumed by an expectation */
+    bool ended;               /* the machine is gone */
+    char line[BOX_LINE_SIZE]; /* box_expect_line: the line found, with its groups */
+    regmatch_t matches[BOX_MATCHES];
+};
+
+/* cmocka fixtures: a box without a machine; ends the machine whatever became of the case. */
+int box_create(void **state);
+int box_destroy(void **state);
+#define box_test(function) cmocka_unit_test_setup_teardown(function, box_create, box_destroy)
+
+/* Makes the image and boots it. Fails the case when either does not work. */
+void box_start(struct box *box, const struct box_setup *setup);
+/* Boots an image that is there already. */
+void box_boot(struct box *box, const struct box_setup *setup, const char *image);
+/* Ends the machine; box_boot(box, setup, box->image) boots the same image again. */
+void box_stop(struct box *box);
+
+/* Waits until `text` comes, and consumes all up to its end. */
+void box_expect(struct box *box, const char *text);
+/*
+ * Waits for a whole line in which the extended regular expression matches, and consumes it. Returns the line without
+ * its end, valid until the next call.
+ */
+const char *box_expect_line(struct box *box, const char *expression);
+/* The group of the last box_expect_line as a decimal number. */
+uint64_t box_number(struct box *box, unsigned group);
+/* Waits until the machine has switched itself off or has reset itself. */
+void box_expect_end(struct box *box);
+/* Whether `text` has come so far, consumed or not. */
+bool box_seen(const struct box *box, const char *text);
+
+void box_send(struct box *box, const char *text);
+/* Types a console command and waits for its echo; what it prints is left for the next expectation. */
+void box_command(struct box *box, const char *command);
+/* `attach PARTITION`, and back to the prompt. */
+void box_attach(struct box *box, const char *partition);
+void box_detach(struct box *box);
+
+/* Shows the end of the transcript and fails the case. */
+void box_fail(struct box *box, const char *format, ...) __attribute__((format(printf, 2, 3), noreturn));

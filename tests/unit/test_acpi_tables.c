@@ -1,0 +1,296 @@
+/* The guest's ACPI tables: structure and checksums here, meaning by iasl where it is installed. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+
+#include "core/acpi_tables.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "core/acpi_format.h"
+#include "core/aml.h"
+#include "core/bytes.h"
+#include "core/config.h"
+
+static uint8_t buffer[ACPI_TABLES_MAX_SIZE];
+static const uint32_t one_id[] = {0};
+
+static size_t build(const struct acpi_guest *guest)
+{
+    gpa_t rsdp = gpa(1);
+    memset(buffer, 0xee, sizeof buffer);
+    size_t size = acpi_tables_build(guest, gpa(GUEST_ACPI_BASE), buffer, sizeof buffer, &rsdp);
+    assert_in_range(size, 1, sizeof buffer);
+    assert_int_equal(rsdp.raw, GUEST_ACPI_BASE);
+    return size;
+}
+
+static void expect_sum_zero(const uint8_t *bytes, size_t size)
+{
+    uint8_t sum = 0;
+    for (size_t i = 0; i < size; i++)
+        sum = (uint8_t)(sum + bytes[i]);
+    assert_int_equal(sum, 0);
+}
+
+/* The table at a guest-physical address: inside the buffer, with the signature and a right checksum. */
+static const struct acpi_header *table(uint64_t at, size_t size, const char *signature)
+{
+    assert_in_range(at, GUEST_ACPI_BASE + sizeof(struct acpi_rsdp),
+                    GUEST_ACPI_BASE + size - sizeof(struct acpi_header));
+    const struct acpi_header *header = (const void *)(buffer + (at - GUEST_ACPI_BASE));
+    assert_memory_equal(header->signature, signature, 4);
+    assert_true(header->length <= size - (at - GUEST_ACPI_BASE));
+    expect_sum_zero((const uint8_t *)header, header->length);
+    return header;
+}
+
+static const struct acpi_xsdt *xsdt(size_t size)
+{
+    const struct acpi_rsdp *rsdp = (const void *)buffer;
+    return (const void *)table(rsdp->xsdt, size, "XSDT");
+}
+
+static const struct acpi_fadt *fadt(size_t size) { return (const void *)table(xsdt(size)->entries[0], size, "FACP"); }
+static const struct acpi_madt *madt(size_t size) { return (const void *)table(xsdt(size)->entries[1], size, "APIC"); }
+
+static void links_the_tables(void **state)
+{
+    (void)state;
+    size_t size = build(&(struct acpi_guest){1, one_id, true});
+    const struct acpi_rsdp *rsdp = (const void *)buffer;
+    assert_memory_equal(rsdp->signature, "RSD PTR ", 8);
+    assert_int_equal(rsdp->revision, 2);
+    assert_int_equal(rsdp->length, 36);
+    expect_sum_zero(buffer, 20);
+    expect_sum_zero(buffer, 36);
+    assert_int_equal(xsdt(size)->header.length, 36 + 2 * 8);
+    assert_int_equal(fadt(size)->header.length, 276);
+    assert_int_equal(fadt(size)->x_dsdt, fadt(size)->dsdt);
+    table(fadt(size)->x_dsdt, size, "DSDT");
+    assert_non_null(madt(size));
+}
+
+static void expect_port(const struct acpi_address *a, uint16_t port)
+{
+    assert_int_equal(a->space, 1);
+    assert_int_equal(a->bit_width, 8);
+    assert_int_equal(a->bit_offset, 0);
+    assert_int_equal(a->access_size, 1);
+    assert_int_equal(a->address, port);
+}
+
+static void describes_reduced_hardware(void **state)
+{
+    (void)state;
+    const struct acpi_fadt *f = fadt(build(&(struct acpi_guest){1, one_id, true}));
+    assert_int_equal(f->flags & (1u << 20 | 1u << 10 | 1u), 1u << 20 | 1u << 10 | 1u);
+    assert_int_equal(f->iapc_boot_arch, 1u << 2);
+    expect_port(&f->reset_register, 0xcf9);
+    assert_int_equal(f->reset_value, 6);
+    expect_port(&f->sleep_control, 0x604);
+    expect_port(&f->sleep_status, 0x605);
+    assert_int_equal(GUEST_SLEEP_S5, 0x34);
+    for (size_t i = 0; i < sizeof f->pm_and_cmos; i++)
+        assert_int_equal(f->pm_and_cmos[i], 0);
+}
+
+static void lists_low_ids_as_local_apics(void **state)
+{
+    (void)state;
+    const uint32_t ids[] = {4, 254};
+    const struct acpi_madt *m = madt(build(&(struct acpi_guest){2, ids, true}));
+    const uint8_t expected[] = {0, 8,  0, 4,   1, 0, 0,    0, /* uid 0 */
+                                0, 8,  1, 254, 1, 0, 0,    0, /* uid 1 */
+                                1, 12, 0, 0,   0, 0, 0xc0, 0xfe, 0, 0, 0, 0};
+    assert_int_equal(m->header.length, 44 + sizeof expected);
+    assert_int_equal(m->local_apic, 0xfee00000);
+    assert_int_equal(m->flags, 0);
+    assert_memory_equal((const uint8_t *)m + 44, expected, sizeof expected);
+}
+
+static void lists_high_ids_as_x2apics(void **state)
+{
+    (void)state;
+    const uint32_t ids[] = {0, 255, 0x12345678};
+    const struct acpi_madt *m = madt(build(&(struct acpi_guest){3, ids, true}));
+    const uint8_t expected[] = {0, 8,  0, 0, 1,    0,    0,    0,                            /* */
+                                9, 16, 0, 0, 0xff, 0,    0,    0,    1, 0, 0, 0, 1, 0, 0, 0, /* */
+                                9, 16, 0, 0, 0x78, 0x56, 0x34, 0x12, 1, 0, 0, 0, 2, 0, 0, 0};
+    assert_int_equal(m->header.length, 44 + sizeof expected + 12);
+    assert_memory_equal((const uint8_t *)m + 44, expected, sizeof expected);
+}
+
+static void holds_as_many_cpus_as_a_partition_has(void **state)
+{
+    (void)state;
+    uint32_t ids[CONFIG_MAX_CPUS];
+    for (uint32_t i = 0; i < CONFIG_MAX_CPUS; i++)
+        ids[i] = 1000 + i;
+    const struct acpi_madt *m = madt(build(&(struct acpi_guest){CONFIG_MAX_CPUS, ids, true}));
+    assert_int_equal(m->header.length, 44 + CONFIG_MAX_CPUS * 16 + 12);
+}
+
+static bool dsdt_has(size_t size, const void *wanted, size_t length)
+{
+    const struct acpi_header *dsdt = table(fadt(size)->x_dsdt, size, "DSDT");
+    for (size_t i = 0; i + length <= dsdt->length; i++)
+        if (memcmp((const uint8_t *)dsdt + i, wanted, length) == 0)
+            return true;
+    return false;
+}
+
+static void describes_the_devices(void **state)
+{
+    (void)state;
+    const uint8_t uart[] = {0x11, 0x42, 1, 0x0b, 13, 0, 0x47, 1, 0xf8, 3, 0xf8, 3, 1, 8, 0x22, 0x10, 0, 0x79, 0};
+    const uint8_t pnp0501[] = {0x0c, 0x41, 0xd0, 0x05, 0x01};
+    const uint8_t rtc[] = {0x11, 0x4f, 0, 0x0b, 10, 0, 0x47, 1, 0x70, 0, 0x70, 0, 1, 2, 0x79, 0};
+    const uint8_t s5[] = {0x08, '_', 'S', '5', '_', 0x12, 0x49, 0, 4, 0x0a, 5, 0x0a, 5, 0, 0};
+    size_t size = build(&(struct acpi_guest){1, one_id, true});
+    assert_true(dsdt_has(size, uart, sizeof uart));
+    assert_true(dsdt_has(size, pnp0501, sizeof pnp0501));
+    assert_true(dsdt_has(size, rtc, sizeof rtc));
+    assert_true(dsdt_has(size, s5, sizeof s5));
+    size = build(&(struct acpi_guest){1, one_id, false});
+    assert_false(dsdt_has(size, "COM1", 4));
+    assert_false(dsdt_has(size, uart + 6, 8));
+    assert_true(dsdt_has(size, s5, sizeof s5));
+}
+
+/* At every size: either all of it, or 0 and not a byte outside. The heap block is exact, so ASan sees one too many. */
+static void refuses_small_buffers(void **state)
+{
+    (void)state;
+    struct acpi_guest guest = {1, one_id, true};
+    size_t needed = build(&guest);
+    for (size_t size = 1; size <= needed; size++) {
+        gpa_t rsdp = gpa(1);
+        uint8_t *exact = malloc(size);
+        assert_non_null(exact);
+        size_t used = acpi_tables_build(&guest, gpa(GUEST_ACPI_BASE), exact, size, &rsdp);
+        assert_int_equal(used, size < needed ? 0 : needed);
+        assert_int_equal(rsdp.raw, size < needed ? 1 : GUEST_ACPI_BASE);
+        free(exact);
+    }
+}
+
+static void refuses_bad_addresses(void **state)
+{
+    (void)state;
+    struct acpi_guest guest = {1, one_id, true};
+    gpa_t rsdp;
+    assert_int_equal(acpi_tables_build(&guest, gpa(0xe0008), buffer, sizeof buffer, &rsdp), 0);
+    assert_int_equal(acpi_tables_build(&guest, gpa(4 * GIB), buffer, sizeof buffer, &rsdp), 0);
+    assert_int_equal(acpi_tables_build(&guest, gpa(4 * GIB - 16), buffer, sizeof buffer, &rsdp), 0);
+    assert_int_equal(acpi_tables_build(&guest, gpa(0xf0000), buffer, 0, &rsdp), 0);
+}
+
+static void refuses_what_aml_cannot_say(void **state)
+{
+    (void)state;
+    static uint8_t bytes[8192];
+    const char *const bad[] = {"", "PNP050", "PNP05011", "pNP0501", "PNP05g1", "P1P0501"};
+    for (size_t i = 0; i < array_size(bad); i++) {
+        struct aml aml = {.at = bytes, .size = sizeof bytes};
+        aml_eisa_id(&aml, bad[i]);
+        assert_true(aml.full);
+    }
+    struct aml irq = {.at = bytes, .size = sizeof bytes};
+    aml_irq(&irq, 15);
+    assert_false(irq.full);
+    aml_irq(&irq, 16);
+    assert_true(irq.full);
+    struct aml longest = {.at = bytes, .size = sizeof bytes};
+    size_t scope = aml_scope(&longest, "\\_SB_");
+    while (longest.used < scope + 0xfff)
+        aml_integer(&longest, 0);
+    aml_end(&longest, scope);
+    assert_false(longest.full);
+    assert_int_equal(bytes[scope], 0x4f);
+    assert_int_equal(bytes[scope + 1], 0xff);
+    aml_integer(&longest, 0);
+    aml_end(&longest, scope);
+    assert_true(longest.full);
+}
+
+static void writes_integers_of_every_size(void **state)
+{
+    (void)state;
+    uint8_t bytes[16];
+    struct aml aml = {.at = bytes, .size = sizeof bytes};
+    const uint8_t expected[] = {0, 1, 0x0a, 2, 0x0a, 255, 0x0b, 0, 1, 0x0c, 0, 0, 1, 0};
+    aml_integer(&aml, 0);
+    aml_integer(&aml, 1);
+    aml_integer(&aml, 2);
+    aml_integer(&aml, 255);
+    aml_integer(&aml, 256);
+    aml_integer(&aml, 65536);
+    assert_int_equal(aml.used, sizeof expected);
+    assert_memory_equal(bytes, expected, sizeof expected);
+}
+
+static void save(const char *folder, const char *name, const struct acpi_header *header)
+{
+    char path[128];
+    (void)snprintf(path, sizeof path, "%s/%s", folder, name);
+    FILE *file = fopen(path, "wb");
+    assert_non_null(file);
+    assert_int_equal(fwrite(header, 1, header->length, file), header->length);
+    assert_int_equal(fclose(file), 0);
+}
+
+/*
+ * iasl takes each table apart, and compiles the DSDT's source again, without an error or a warning. The word "Invalid"
+ * is how it marks a field; remarks about unused legacy fields do not count.
+ */
+static void passes_iasl(void **state)
+{
+    (void)state;
+    if (system("command -v iasl >/dev/null") != 0)
+        skip();
+    char folder[] = "/tmp/acpi-XXXXXX";
+    assert_non_null(mkdtemp(folder));
+    const uint32_t ids[] = {0, 300};
+    size_t size = build(&(struct acpi_guest){2, ids, true});
+    save(folder, "dsdt.dat", table(fadt(size)->x_dsdt, size, "DSDT"));
+    save(folder, "facp.dat", &fadt(size)->header);
+    save(folder, "apic.dat", &madt(size)->header);
+    save(folder, "xsdt.dat", &xsdt(size)->header);
+    char command[512];
+    (void)snprintf(
+        command, sizeof command,
+        "cd %s && for t in dsdt facp apic xsdt; do iasl -d $t.dat || exit 1; iasl -p again $t.dsl || exit 1; "
+        "done >log 2>&1 && ! grep -iE '^(warning|error)|[1-9][0-9]* (errors|warnings)|invalid|[*]{4}' log *.dsl",
+        folder);
+    int result = system(command);
+    if (result == 0) {
+        (void)snprintf(command, sizeof command, "rm -r %s", folder);
+        assert_int_equal(system(command), 0);
+    } else {
+        fail_msg("see %s/log", folder);
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(links_the_tables),
+        cmocka_unit_test(describes_reduced_hardware),
+        cmocka_unit_test(lists_low_ids_as_local_apics),
+        cmocka_unit_test(lists_high_ids_as_x2apics),
+        cmocka_unit_test(holds_as_many_cpus_as_a_partition_has),
+        cmocka_unit_test(describes_the_devices),
+        cmocka_unit_test(refuses_small_buffers),
+        cmocka_unit_test(refuses_bad_addresses),
+        cmocka_unit_test(refuses_what_aml_cannot_say),
+        cmocka_unit_test(writes_integers_of_every_size),
+        cmocka_unit_test(passes_iasl),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,122 @@
+/* The output queue: order, line ends, columns, and what happens when it is full. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+
+#include "core/outbox.h"
+
+#include <string.h>
+
+static struct outbox box;
+
+static int setup(void **state)
+{
+    (void)state;
+    outbox_init(&box);
+    return 0;
+}
+
+/* Takes everything out, in pieces of at most `piece`. */
+static size_t drain(char *to, size_t piece)
+{
+    size_t total = 0;
+    for (;;) {
+        size_t length;
+        const char *bytes = outbox_peek(&box, &length);
+        if (length == 0)
+            return total;
+        length = length < piece ? length : piece;
+        memcpy(to + total, bytes, length);
+        outbox_taken(&box, length);
+        total += length;
+    }
+}
+
+static void line_feeds_become_two(void **state)
+{
+    (void)state;
+    char got[64];
+    sink_print(&box.sink, "a\n\nb%c", '\n');
+    outbox_put_raw(&box, "raw\n", 4);
+    assert_int_equal(outbox_room(&box), OUTBOX_SIZE - 12);
+    size_t length = drain(got, 3);
+    assert_int_equal(length, 12);
+    assert_memory_equal(got, "a\r\n\r\nb\r\nraw\n", 12);
+    assert_int_equal(outbox_room(&box), OUTBOX_SIZE);
+}
+
+static void bytes_stay_in_order_around_the_edge(void **state)
+{
+    (void)state;
+    static char got[OUTBOX_SIZE];
+    char next = 0;
+    char want = 0;
+    for (int round = 0; round < 50; round++) {
+        char piece[777];
+        for (size_t i = 0; i < sizeof piece; i++)
+            piece[i] = next++;
+        outbox_put_raw(&box, piece, sizeof piece);
+        size_t length = drain(got, 100);
+        assert_int_equal(length, sizeof piece);
+        for (size_t i = 0; i < length; i++)
+            assert_int_equal(got[i], want++);
+    }
+    assert_int_equal(outbox_take_dropped(&box), 0);
+}
+
+static void what_does_not_fit_is_counted(void **state)
+{
+    (void)state;
+    static char got[OUTBOX_SIZE];
+    static char big[OUTBOX_SIZE + 5];
+    memset(big, 'x', sizeof big);
+    outbox_put_raw(&box, big, sizeof big);
+    assert_int_equal(outbox_room(&box), 0);
+    sink_print(&box.sink, "\n");
+    assert_int_equal(outbox_take_dropped(&box), 7);
+    assert_int_equal(outbox_take_dropped(&box), 0);
+    outbox_pad(&box, UINT32_MAX); /* must end */
+    assert_int_equal(drain(got, SIZE_MAX), OUTBOX_SIZE);
+}
+
+static void taking_too_much_empties_it(void **state)
+{
+    (void)state;
+    outbox_put_raw(&box, "abc", 3);
+    outbox_taken(&box, SIZE_MAX);
+    size_t length;
+    outbox_peek(&box, &length);
+    assert_int_equal(length, 0);
+    outbox_put_raw(&box, "d", 1);
+    assert_int_equal(*outbox_peek(&box, &length), 'd');
+}
+
+static void cells_are_padded(void **state)
+{
+    (void)state;
+    char got[64];
+    outbox_pad(&box, 2);
+    sink_print(&box.sink, "ab");
+    outbox_pad(&box, 8);
+    sink_print(&box.sink, "too long");
+    outbox_pad(&box, 10);
+    sink_print(&box.sink, "|\n");
+    outbox_pad(&box, 0);
+    size_t length = drain(got, 64);
+    got[length] = '\0';
+    assert_string_equal(got, "  ab    too long |\r\n");
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup(line_feeds_become_two, setup),
+        cmocka_unit_test_setup(bytes_stay_in_order_around_the_edge, setup),
+        cmocka_unit_test_setup(what_does_not_fit_is_counted, setup),
+        cmocka_unit_test_setup(taking_too_much_empties_it, setup),
+        cmocka_unit_test_setup(cells_are_padded, setup),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

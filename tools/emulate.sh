@@ -1,0 +1,83 @@
+#!/bin/sh
+# Runs an image in an emulated machine, in the foreground: emulate.sh ENGINE ISO DIRECTORY PORT CPUS MEMORY
+#
+# DIRECTORY receives the emulator's own files and logs. The machine's COM1 connects to 127.0.0.1:PORT, where the caller
+# already listens, so that no free port has to be guessed. MEMORY is in MiB. `emulate.sh choose` prints the best engine
+# of this computer. Ends when the machine is switched off or resets itself, or when this process is ended.
+#
+#   kvm             QEMU with this computer's own VT-x
+#   bochs-vmx       Bochs with VT-x, one tick of the clock an instruction
+#   bochs-svm       Bochs with AMD-V
+#   qemu-svm        QEMU's own AMD-V, no acceleration
+#   qemu-svm-uefi   the same from UEFI
+set -eu
+
+die() {
+    echo "emulate: $*" >&2
+    exit 1
+}
+
+if [ "${1:-}" = choose ]; then
+    if [ -r /dev/kvm ] && [ -w /dev/kvm ] && grep -qw vmx /proc/cpuinfo &&
+        grep -q '^[Y1]' /sys/module/kvm_intel/parameters/nested 2>/dev/null &&
+        command -v qemu-system-x86_64 >/dev/null; then
+        echo kvm
+    else
+        echo bochs-vmx
+    fi
+    exit 0
+fi
+
+[ $# -eq 6 ] || die "usage: emulate.sh ENGINE ISO DIRECTORY PORT CPUS MEMORY"
+engine=$1 iso=$(realpath "$2") directory=$3 port=$4 cpus=$5 memory=$6
+[ -r "$iso" ] || die "image $iso cannot be read"
+mkdir -p "$directory"
+cd "$directory"
+
+# quantum: how many instructions a CPU runs before the next one has its turn. 16 keeps CPUs close together.
+# The clock starts at a fixed date and follows the instructions, so that two runs are the same.
+# Bochs cannot have more than 2047 MiB of its own memory; what is above is swapped by it.
+run_bochs() {
+    host=$memory
+    [ "$host" -le 2047 ] || host=2047
+    cat >bochsrc <<END
+config_interface: textconfig
+display_library: term
+cpu: model=$1, count=$cpus, ips=100000000, reset_on_triple_fault=0, quantum=16
+memory: guest=$memory, host=$host
+romimage: file=/usr/share/bochs/BIOS-bochs-latest, options=fastboot
+vgaromimage: file=/usr/share/bochs/VGABIOS-lgpl-latest
+pci: enabled=1, chipset=i440fx
+ata0: enabled=1, ioaddr1=0x1f0, ioaddr2=0x3f0, irq=14
+ata0-master: type=cdrom, path="$iso", status=inserted
+boot: cdrom
+com1: enabled=1, mode=socket-client, dev=localhost:$port
+log: bochs.log
+panic: action=fatal
+clock: sync=none, time0=946681200
+port_e9_hack: enabled=1
+END
+    # The debugger starts first; "c" lets the machine run.
+    echo c >commands
+    # Bochs wants a terminal for the machine's screen: it gets one that nobody sees, recorded in screen.log.
+    exec env TERM=xterm script -qfec "exec bochs-bin -q -f bochsrc -rc commands" screen.log </dev/null >/dev/null
+}
+
+run_qemu() {
+    exec qemu-system-x86_64 -M q35 -m "$memory" -smp "$cpus" -cdrom "$iso" -boot d -display none -no-reboot \
+        -monitor none -chardev socket,id=com1,host=127.0.0.1,port="$port" -serial chardev:com1 \
+        -debugcon file:debug.txt -global isa-debugcon.iobase=0xe9 "$@" </dev/null >qemu.log 2>&1
+}
+
+case $engine in
+kvm) run_qemu -accel kvm -cpu host ;;
+bochs-vmx) run_bochs corei7_skylake_x ;;
+bochs-svm) run_bochs ryzen ;;
+qemu-svm) run_qemu -accel tcg -cpu max ;;
+qemu-svm-uefi)
+    cp /usr/share/OVMF/OVMF_VARS_4M.fd vars.fd
+    run_qemu -accel tcg -cpu max -drive if=pflash,format=raw,readonly=on,file=/usr/share/OVMF/OVMF_CODE_4M.fd \
+        -drive if=pflash,format=raw,file=vars.fd
+    ;;
+*) die "engine '$engine' is not known, expected kvm, bochs-vmx, bochs-svm, qemu-svm or qemu-svm-uefi" ;;
+esac
