@@ -93,9 +93,9 @@ static bool walk(struct parser *parser, uint32_t total)
 /* The zero-terminated text that begins `offset` bytes into a tag; empty, with a line, when its end is missing. */
 static struct slice tag_text(const struct parser *parser, struct tag tag, uint32_t offset)
 {
-    struct slice text = {(const char *)tag.at + offset, 0};
     if (tag.size == 0)
         return (struct slice){"", 0};
+    struct slice text = {(const char *)tag.at + offset, 0};
     for (uint32_t i = offset; i < tag.size; i++) {
         if (tag.at[i] == 0)
             return text;

@@ -7,11 +7,11 @@ GUEST_ELFS := $(GUESTS:%=$(BUILD)/guests/%.elf)
 
 $(BUILD)/guests/%.o: guests/%.c
 	@mkdir -p $(@D)
-	$(CC) $(HV_CFLAGS) -c -o $@ $<
+	$(Q)echo "  CC   $<"; $(CC) $(HV_CFLAGS) -c -o $@ $<
 
 $(BUILD)/guests/%.S.o: guests/%.S
 	@mkdir -p $(@D)
-	$(CC) $(HV_CFLAGS) -c -o $@ $<
+	$(Q)echo "  CC   $<"; $(CC) $(HV_CFLAGS) -c -o $@ $<
 
 define guest_prerequisites
 $(BUILD)/guests/$(1).elf64: $(patsubst %.c,$(BUILD)/%.o,$(wildcard guests/$(1)/*.c))
@@ -19,11 +19,11 @@ endef
 $(foreach guest,$(GUESTS),$(eval $(call guest_prerequisites,$(guest))))
 
 $(BUILD)/guests/%.elf64: $(GUEST_COMMON_O) guests/common/guest.ld
-	$(LD) -n -z max-page-size=4096 -z noexecstack --gc-sections --build-id=none --fatal-warnings \
+	$(Q)echo "  LD   $@"; $(LD) -n -z max-page-size=4096 -z noexecstack --gc-sections --build-id=none --fatal-warnings \
 	  -T guests/common/guest.ld -o $@ $(filter %.o,$^)
 
 $(BUILD)/guests/%.elf: $(BUILD)/guests/%.elf64
-	objcopy --strip-debug -I elf64-x86-64 -O elf32-i386 $< $@
+	$(Q)objcopy --strip-debug -I elf64-x86-64 -O elf32-i386 $< $@
 
 # Unmodified kernels of the distribution, and the RAM disk for them.
 $(BUILD)/guests/vmlinuz-%: tools/fetch-kernel.sh

@@ -37,7 +37,7 @@ SYSTEM_LIB_O := $(BUILD)/launch/tests/system/box.o $(BUILD)/launch/tools/emulato
 
 $(BUILD)/system/bin/%: $(BUILD)/launch/tests/system/%.o $(SYSTEM_LIB_O)
 	@mkdir -p $(@D)
-	$(CC) $(HOST_CFLAGS) -o $@ $^ -lcmocka
+	$(Q)echo "  LD   $@"; $(CC) $(HOST_CFLAGS) -o $@ $^ -lcmocka
 
 ## make system      the system tests alone
 .PHONY: system check-clang

@@ -5,7 +5,7 @@ set -eu
 build="gcc make binutils"
 image="grub-common grub-pc-bin grub-efi-amd64-bin xorriso mtools cpio gzip busybox-static debian-archive-keyring"
 emulators="bochs bochs-term bochsbios vgabios qemu-system-x86 ovmf seabios bsdutils"
-checks="libcmocka-dev clang"
+checks="libcmocka-dev libzydis-dev clang"
 
 purpose=${1:-run}
 case $purpose in

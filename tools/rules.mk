@@ -4,16 +4,16 @@ HOST_CFLAGS := $(COMMON) -D_GNU_SOURCE -O2 -g -MMD -MP
 
 $(BUILD)/launch/%.o: %.c
 	@mkdir -p $(@D)
-	$(CC) $(HOST_CFLAGS) -c -o $@ $<
+	$(Q)echo "  CC   $<"; $(CC) $(HOST_CFLAGS) -c -o $@ $<
 
 $(BUILD)/terminal: $(BUILD)/launch/tools/terminal.o $(BUILD)/launch/tools/emulator.o
-	$(CC) $(HOST_CFLAGS) -o $@ $^
+	$(Q)echo "  LD   $@"; $(CC) $(HOST_CFLAGS) -o $@ $^
 
 DEMO_CONF := guests/demo/ringfence.conf
 DEMO_MODULES := $(BUILD)/guests/vmlinuz-6.1 $(BUILD)/guests/initrd $(BUILD)/guests/heartbeat.elf $(BUILD)/guests/hello.elf
 
 $(BUILD)/ringfence.iso: $(BUILD)/ringfence.elf $(DEMO_CONF) $(DEMO_MODULES) tools/make-iso.sh
-	tools/make-iso.sh $@ $(BUILD)/ringfence.elf $(DEMO_CONF) vmlinuz=$(BUILD)/guests/vmlinuz-6.1 \
+	$(Q)echo "  ISO  $@"; tools/make-iso.sh $@ $(BUILD)/ringfence.elf $(DEMO_CONF) vmlinuz=$(BUILD)/guests/vmlinuz-6.1 \
 	  initrd=$(BUILD)/guests/initrd heartbeat=$(BUILD)/guests/heartbeat.elf hello=$(BUILD)/guests/hello.elf
 
 .PHONY: deps-run deps-test build-twice

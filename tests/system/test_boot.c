@@ -40,6 +40,9 @@ static void test_a_bad_partition_is_refused_and_the_good_one_runs(void **state)
                                        .cpus = 2});
     box_expect_line(box, "ringfence\\.conf:6:[0-9]+: .*not-there");
     box_expect(box, "ringfence> ");
+    box_attach(box, "good");
+    box_expect_line(box, "hello: staying, halted");
+    box_detach(box);
     box_command(box, "list");
     box_expect_line(box, "^good +running ");
     box_expect(box, "ringfence> ");

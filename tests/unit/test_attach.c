@@ -127,10 +127,12 @@ static void messages_come_in_lines_of_their_own(void **state)
 static void stops_and_restarts_are_told(void **state)
 {
     (void)state;
+    for (int i = 0; i < 300; i++)
+        guest_says(0, "long ");
     guest_says(0, "last words");
     strcpy(linux_partition->reason, "triple fault");
     linux_partition->state = PARTITION_STOPPED;
-    service(5);
+    service(20);
     expect("last words\r\n[linux is stopped: triple fault; Ctrl-] returns]\r\n");
     type("typed to nobody");
     service(5);

@@ -287,6 +287,22 @@ static void log_tells_what_was_overwritten_meanwhile(void **state)
     expect("\r\nringfence> ");
 }
 
+static void log_of_a_busy_guest_ends(void **state)
+{
+    (void)state;
+    for (int i = 0; i < 1000; i++)
+        guest_says(0, "f");
+    box.checked = box.length;
+    type("log linux\r");
+    service(1);
+    for (int i = 0; i < 50; i++) {
+        guest_says(0, "again\n");
+        service(1);
+    }
+    expect("fff\r\nringfence> ");
+    expect_none("again");
+}
+
 static void own_log_and_messages(void **state)
 {
     (void)state;
@@ -512,6 +528,7 @@ int main(void)
         cmocka_unit_test_setup(log_of_a_partition_spells_control_characters, box_setup),
         cmocka_unit_test_setup(log_of_a_partition_is_whole, box_setup),
         cmocka_unit_test_setup(log_tells_what_was_overwritten_meanwhile, box_setup),
+        cmocka_unit_test_setup(log_of_a_busy_guest_ends, box_setup),
         cmocka_unit_test_setup(own_log_and_messages, box_setup),
         cmocka_unit_test_setup(messages_leave_the_line_being_typed, box_setup),
         cmocka_unit_test_setup(long_messages_are_cut_and_lost_ones_counted, box_setup),

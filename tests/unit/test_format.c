@@ -108,7 +108,7 @@ static void give(const char *format, const char *want, ...)
 static void lengths_cut_and_minus_beats_zero(void **state)
 {
     (void)state;
-    give("[%-05u]", "[7    ]", 7u);
+    give("[%-05u] [%08.3d]", "[7    ] [     007]", 7u, 7);
     give("%hhx %hhd %hx %hd", "ff -1 ffff -1", 0x1ff, 0x1ff, 0x1ffff, 0x1ffff);
 }
 

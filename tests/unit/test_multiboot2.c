@@ -427,6 +427,19 @@ static void test_module_ranges_refused(void **state)
     assert_string_equal(machine.modules[0].name, "good");
 }
 
+/* With RAM from 0 past 4 GiB, end - start in 32 bits would look like a good size. */
+static void test_module_that_wraps_into_ram(void **state)
+{
+    (void)state;
+    module(0x2000, 0x1000, "wraps");
+    begin_map();
+    add_map(0, 0x200000000, 1);
+    finish();
+    assert_true(parse());
+    expect_error(1, "module at 0x2000 to 0x1000 is not used");
+    assert_int_equal(machine.module_count, 0);
+}
+
 static void test_module_across_merged_regions(void **state)
 {
     (void)state;
@@ -755,6 +768,7 @@ int main(void)
         TEST(test_rsdp_all_bad),
         TEST(test_module_edges),
         TEST(test_module_ranges_refused),
+        TEST(test_module_that_wraps_into_ram),
         TEST(test_module_across_merged_regions),
         TEST(test_module_tag_short),
         TEST(test_module_names),

@@ -102,6 +102,16 @@ static void one_over_loses_one(void **state)
     expect_bytes(1, 1);
 }
 
+static void only_what_a_reader_missed_is_lost(void **state)
+{
+    (void)state;
+    uint64_t at = 100;
+    uint64_t lost;
+    fill(RING_SIZE + 123);
+    assert_int_equal(ring_read(&ring, &at, buffer, 1, &lost), 1);
+    assert_int_equal(lost, 23);
+}
+
 static void reads_across_the_edge(void **state)
 {
     (void)state;
@@ -175,6 +185,7 @@ int main(void)
         cmocka_unit_test_setup(exactly_full_loses_nothing, setup),
         cmocka_unit_test_setup(overwritten_bytes_are_counted, setup),
         cmocka_unit_test_setup(one_over_loses_one, setup),
+        cmocka_unit_test_setup(only_what_a_reader_missed_is_lost, setup),
         cmocka_unit_test_setup(reads_across_the_edge, setup),
         cmocka_unit_test_setup(a_position_from_the_future_is_the_end, setup),
         cmocka_unit_test_setup(readers_are_independent, setup),
