@@ -17,9 +17,10 @@ COMMON   := -std=gnu17 -I. -I$(BUILD) $(WARNINGS)
 
 # The hypervisor: no FPU or vector registers (the guest's stay in place), no red zone (exceptions use the stack), and
 # nothing in the output that depends on where or when it was built.
-HV_CFLAGS := $(COMMON) -O2 -g -ffreestanding -fno-pic -fno-pie -mno-red-zone -mgeneral-regs-only -mcmodel=small \
+HV_OPT ?= -Os
+HV_CFLAGS := $(COMMON) $(HV_OPT) -g -ffreestanding -fno-pic -fno-pie -mno-red-zone -mgeneral-regs-only -mcmodel=small \
              -fno-stack-protector -fcf-protection=none -fno-asynchronous-unwind-tables -fno-strict-aliasing \
-             -fno-tree-loop-distribute-patterns -Wno-ignored-optimization-argument \
+             $(if $(findstring clang,$(CC)),,-fno-tree-loop-distribute-patterns) \
              -fno-common -ffunction-sections -fdata-sections -Wframe-larger-than=1536 \
              -ffile-prefix-map=$(CURDIR)=. -MMD -MP
 HV_LDFLAGS := -n -z max-page-size=4096 -z noexecstack --gc-sections --build-id=none --fatal-warnings -T linker.ld

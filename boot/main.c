@@ -19,6 +19,7 @@
 #include "core/phys.h"
 #include "core/run.h"
 #include "core/version.h"
+#include "drivers/hw/cmos_clock.h"
 #include "drivers/hw/legacy_interrupts.h"
 #include "drivers/hw/pit_calibrate.h"
 #include "drivers/hw/uart.h"
@@ -86,7 +87,8 @@ static void memory_take(struct sink *out)
         sink_print(out, "The hypervisor needs %lu KiB of memory below 4 GiB and finds none.\n", size / KIB);
         stop(out);
     }
-    heap_init((struct range){base, size});
+    machine.heap = (struct range){base, size};
+    heap_init(machine.heap);
 }
 
 static void plan_make(struct sink *out)
@@ -142,6 +144,7 @@ void boot_main(uint32_t magic, uint32_t info)
         stop(out);
     }
     log_set_clock(machine.tsc_hz, cpu_clock());
+    machine.wall_clock = cmos_clock_read() - cpu_clock() / machine.tsc_hz;
 
     configuration_read(out);
     console_open();

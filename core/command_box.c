@@ -53,7 +53,12 @@ bool command_mem(struct command_context *context, struct command_run *run)
         sink_print(&out->sink, "hypervisor\n");
         return true;
     }
-    uint32_t number = run->step - 1;
+    if (run->step == 1) {
+        print_memory_row(out, machine->heap.base, machine->heap.size);
+        sink_print(&out->sink, "hypervisor's working memory\n");
+        return true;
+    }
+    uint32_t number = run->step - 2;
     if (number < machine->module_count) {
         const struct machine_module *module = &machine->modules[number];
         print_memory_row(out, module->range.base, module->range.size);

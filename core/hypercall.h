@@ -5,4 +5,5 @@
 #pragma once
 
 #define HYPERCALL_NOTHING 0 /* answers 0: what an exit costs */
+#define HYPERCALL_STARTS  1 /* answers how often this partition was started, this time included: 1 at first */
 #define HYPERCALL_UNKNOWN (-1000ll) /* the number KVM answers too: -KVM_ENOSYS */

@@ -68,7 +68,8 @@ struct machine {
     struct machine_region regions[MACHINE_MAX_REGIONS];
     struct machine_module modules[MACHINE_MAX_MODULES];
     struct machine_ioapic ioapics[MACHINE_MAX_IOAPICS];
-    struct range hypervisor; /* image and heap: in nobody's map */
+    struct range hypervisor; /* its image: in nobody's map */
+    struct range heap;       /* its working memory, a reserved region of the map; size 0 until it is taken */
     struct cpu_caps caps;
     hpa_t rsdp;              /* 0 when there is none */
     bool has_reset_register; /* FADT reset register, system I/O space only */

@@ -9,7 +9,7 @@ UNIT_LDLIBS := -lcmocka
 
 $(BUILD)/unit/%.o: %.c
 	@mkdir -p $(@D)
-	$(CC) $(UNIT_CFLAGS) -c -o $@ $<
+	$(Q)echo "  CC   $<"; $(CC) $(UNIT_CFLAGS) -c -o $@ $<
 
 UNIT_O := $(PURE_C:%.c=$(BUILD)/unit/%.o) $(UNIT_FAKES:%.c=$(BUILD)/unit/%.o)
 $(UNIT_LIB): $(UNIT_O)
@@ -54,3 +54,5 @@ test: deps-test
 	@$(MAKE) --no-print-directory -k unit check-clang system build-twice
 
 -include $(SYSTEM_LIB_O:.o=.d) $(SYSTEM_TESTS:%=$(BUILD)/launch/tests/system/%.d)
+
+include tests/fuzz/rules.mk

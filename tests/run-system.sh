@@ -5,12 +5,14 @@ set -u
 
 if [ "${1:-}" = --one ]; then
     program=$2 log=$2.log
+    start=$(date +%s)
     "$program" >"$log" 2>&1
     status=$?
+    seconds=$(($(date +%s) - start))
     # shellcheck disable=SC2046
     set -- $(tests/count.sh "$log")
     if [ $status -eq 0 ] && [ "$2" -eq 0 ] && [ "$1" -gt 0 ]; then
-        printf 'ok   %-28s %s tests\n' "$(basename "$program")" "$1"
+        printf 'ok   %-28s %s tests, %s s\n' "$(basename "$program")" "$1" "$seconds"
         exit 0
     fi
     { printf 'FAIL %-28s %s tests passed, %s failed\n' "$(basename "$program")" "$1" "$2"; cat "$log"; } >"$log.show"

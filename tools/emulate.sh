@@ -8,6 +8,7 @@
 #   kvm             QEMU with this computer's own VT-x
 #   bochs-vmx       Bochs with VT-x, one tick of the clock an instruction
 #   bochs-svm       Bochs with AMD-V
+#   bochs:MODEL     Bochs with another of its CPUs ("bochs-bin --help cpu"), such as one on which nothing can run
 #   qemu-svm        QEMU's own AMD-V, no acceleration
 #   qemu-svm-uefi   the same from UEFI
 set -eu
@@ -73,11 +74,12 @@ case $engine in
 kvm) run_qemu -accel kvm -cpu host ;;
 bochs-vmx) run_bochs corei7_skylake_x ;;
 bochs-svm) run_bochs ryzen ;;
+bochs:?*) run_bochs "${engine#bochs:}" ;;
 qemu-svm) run_qemu -accel tcg -cpu max ;;
 qemu-svm-uefi)
     cp /usr/share/OVMF/OVMF_VARS_4M.fd vars.fd
     run_qemu -accel tcg -cpu max -drive if=pflash,format=raw,readonly=on,file=/usr/share/OVMF/OVMF_CODE_4M.fd \
         -drive if=pflash,format=raw,file=vars.fd
     ;;
-*) die "engine '$engine' is not known, expected kvm, bochs-vmx, bochs-svm, qemu-svm or qemu-svm-uefi" ;;
+*) die "engine '$engine' is not known, expected kvm, bochs-vmx, bochs-svm, bochs:MODEL, qemu-svm or qemu-svm-uefi" ;;
 esac

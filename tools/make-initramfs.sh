@@ -23,12 +23,12 @@ mkdir -p "$(dirname "$out")"
 tree=$(mktemp -d "$out.tree.XXXXXX")
 trap 'rm -rf "$tree"' EXIT
 trap 'exit 130' INT TERM HUP
-mkdir -p "$tree/bin" "$tree/sbin" "$tree/proc" "$tree/sys" "$tree/dev" "$tree/tmp" "$tree/root" "$tree/etc"
+mkdir -p "$tree/bin" "$tree/proc" "$tree/sys" "$tree/dev" "$tree/tmp" "$tree/root" "$tree/etc"
 cp "$busybox" "$tree/bin/busybox"
 
 for applet in $("$busybox" --list); do
     case $applet in
-    busybox | init | linuxrc | poweroff | reboot | halt) ;;
+    busybox | init | linuxrc) ;;
     *) ln -s busybox "$tree/bin/$applet" ;;
     esac
 done
@@ -36,7 +36,7 @@ done
 cat >"$tree/init" <<'END'
 #!/bin/sh
 # Process 1: mounts what a shell needs, says that it is there, and keeps a shell on the console.
-export PATH=/sbin:/bin HOME=/root TERM=linux
+export PATH=/bin HOME=/root TERM=linux ENV=/root/.shrc
 mount -t proc proc /proc
 mount -t sysfs sys /sys
 mount -t devtmpfs dev /dev 2>/dev/null
@@ -45,20 +45,20 @@ mount -t devpts pts /dev/pts
 hostname ringfence-guest
 cd /root
 echo "ringfence-guest: ready, $(grep -c ^processor /proc/cpuinfo) CPUs, kernel $(uname -r)"
+# poweroff, reboot and halt ask process 1 by a signal. The shell runs beside it, so that a signal is seen at once.
+trap 'busybox poweroff -f' USR2
+trap 'busybox reboot -f' TERM
+trap 'busybox halt -f' USR1
 while :; do
-    setsid cttyhack sh
+    setsid cttyhack sh &
+    wait $!
 done
 END
 
-# The applets only ask process 1, which is a script here; -f asks the kernel itself.
-for applet in poweroff reboot halt; do
-    printf '#!/bin/sh\nsync\nexec busybox %s -f "$@"\n' "$applet" >"$tree/sbin/$applet"
-done
 echo "PS1='guest:\\w# '" >"$tree/root/.shrc"
 echo "root:x:0:0:root:/root:/bin/sh" >"$tree/etc/passwd"
-sed -i 's|^export PATH.*|& ENV=/root/.shrc|' "$tree/init"
 chmod -R u=rwX,go=rX "$tree"
-chmod 755 "$tree/init" "$tree/bin/busybox" "$tree"/sbin/*
+chmod 755 "$tree/init" "$tree/bin/busybox"
 
 find "$tree" -exec touch -h -d "@${SOURCE_DATE_EPOCH:-946684800}" {} +
 (cd "$tree" && find . | LC_ALL=C sort | cpio --quiet -o -H newc --reproducible --owner=0:0) | gzip -9n >"$out.tmp"

@@ -43,7 +43,7 @@ RF_CHECK_O := $(RF_CHECK_C:%.c=$(BUILD)/host/%.o)
 
 $(BUILD)/host/%.o: %.c
 	@mkdir -p $(@D)
-	$(CC) $(COMMON) -O2 -g -ffunction-sections -fdata-sections -MMD -MP -c -o $@ $<
+	$(Q)echo "  CC   $<"; $(CC) $(COMMON) -O2 -g -ffunction-sections -fdata-sections -MMD -MP -c -o $@ $<
 
 $(BUILD)/rf-check: $(RF_CHECK_O)
 	$(CC) $(COMMON) -O2 -g -Wl,--gc-sections -o $@ $(RF_CHECK_O)

@@ -13,7 +13,7 @@
 #include "drivers/virt/rtc.h"
 
 #include "core/bytes.h"
-#include "drivers/virt/calendar.h"
+#include "core/calendar.h"
 
 enum { PORT_INDEX = 0, PORT_DATA = 1, INDEX_MASK = 0x7f /* bit 7 gates the NMI on a PC */ };
 

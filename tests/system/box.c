@@ -32,11 +32,13 @@ static time_t monotonic_seconds(void)
     return t.tv_sec;
 }
 
-static time_t limit_seconds(void)
+/* The greater of what the case and what the person at the keyboard say. */
+static time_t limit_seconds(const struct box_setup *setup)
 {
     const char *text = getenv("RINGFENCE_LIMIT");
     long value = text != NULL ? strtol(text, NULL, 10) : 0;
-    return value > 0 ? value : LIMIT_SECONDS;
+    long limit = setup->limit_seconds != 0 ? (long)setup->limit_seconds : LIMIT_SECONDS;
+    return value > limit ? value : limit;
 }
 
 int box_create(void **state)
@@ -46,6 +48,7 @@ int box_create(void **state)
         return -1;
     box->emulator.line = -1;
     box->log = -1;
+    box->limit = LIMIT_SECONDS;
     *state = box;
     return 0;
 }
@@ -63,6 +66,9 @@ int box_destroy(void **state)
 {
     struct box *box = *state;
     box_stop(box);
+    if (box->started != 0)
+        printf("             %ld s, limit %ld s a wait, log %s/console.log\n",
+               (long)(monotonic_seconds() - box->started), (long)box->limit, box->directory);
     free(box->text);
     free(box);
     return 0;
@@ -108,6 +114,13 @@ static void make_directory(struct box *box, const char *name)
         box_fail(box, "%s: %s", box->directory, strerror(errno));
 }
 
+static void write_file(struct box *box, const char *name, const void *bytes, size_t size)
+{
+    FILE *file = fopen(name, "w");
+    if (file == NULL || fwrite(bytes, 1, size, file) != size || fclose(file) != 0)
+        box_fail(box, "%s: %s", name, strerror(errno));
+}
+
 static void write_conf(struct box *box, const char *text)
 {
     if (text == NULL) {
@@ -115,9 +128,31 @@ static void write_conf(struct box *box, const char *text)
         return;
     }
     path(box, box->conf, box->directory, "ringfence.conf");
-    FILE *file = fopen(box->conf, "w");
-    if (file == NULL || fputs(text, file) == EOF || fclose(file) != 0)
-        box_fail(box, "%s: %s", box->conf, strerror(errno));
+    write_file(box, box->conf, text, strlen(text));
+}
+
+void box_file(struct box *box, const char *name, const char *file, const void *bytes, size_t size)
+{
+    char full[BOX_PATH_SIZE];
+    make_directory(box, name);
+    path(box, full, box->directory, file);
+    write_file(box, full, bytes, size);
+}
+
+void *box_read(struct box *box, const char *file, size_t *size)
+{
+    char full[BOX_PATH_SIZE];
+    path(box, full, build_directory(), file);
+    FILE *from = fopen(full, "r");
+    long length = -1;
+    if (from != NULL && fseek(from, 0, SEEK_END) == 0)
+        length = ftell(from);
+    char *bytes = length < 0 ? NULL : calloc(1, (size_t)length + 1);
+    if (bytes == NULL || fseek(from, 0, SEEK_SET) != 0 || fread(bytes, 1, (size_t)length, from) != (size_t)length)
+        box_fail(box, "%s: %s", full, strerror(errno));
+    fclose(from);
+    *size = (size_t)length;
+    return bytes;
 }
 
 static void run_program(struct box *box, char *const *arguments)
@@ -192,6 +227,9 @@ void box_boot(struct box *box, const struct box_setup *setup, const char *image)
         box_fail(box, "%s: %s", log, strerror(errno));
     box->length = box->at = 0;
     box->ended = false;
+    box->limit = limit_seconds(setup);
+    if (box->started == 0)
+        box->started = monotonic_seconds();
     struct emulator_setup machine = {.engine = setup->engine != NULL ? setup->engine : default_engine(),
                                      .image = image,
                                      .directory = box->directory,
@@ -275,12 +313,12 @@ static bool find_line(struct box *box, const void *wanted)
 
 static void wait_for(struct box *box, bool (*find)(struct box *, const void *), const void *wanted, const char *name)
 {
-    time_t end = monotonic_seconds() + limit_seconds();
+    time_t end = monotonic_seconds() + box->limit;
     while (!find(box, wanted)) {
         if (box->ended)
             box_fail(box, "the machine ended before '%s' came", name);
         if (monotonic_seconds() >= end)
-            box_fail(box, "'%s' did not come within %ld s", name, (long)limit_seconds());
+            box_fail(box, "'%s' did not come within %ld s", name, (long)box->limit);
         pump(box);
     }
 }
@@ -311,13 +349,37 @@ uint64_t box_number(struct box *box, unsigned group)
 
 void box_expect_end(struct box *box)
 {
-    time_t end = monotonic_seconds() + limit_seconds();
+    time_t end = monotonic_seconds() + box->limit;
     while (!box->ended && !emulator_ended(&box->emulator)) {
         if (monotonic_seconds() >= end)
-            box_fail(box, "the machine did not end within %ld s", (long)limit_seconds());
+            box_fail(box, "the machine did not end within %ld s", (long)box->limit);
         pump(box);
     }
     box->ended = true;
+}
+
+bool box_expect_or_end(struct box *box, const char *text)
+{
+    time_t end = monotonic_seconds() + box->limit;
+    while (!find_text(box, text)) {
+        if (box->ended || emulator_ended(&box->emulator)) {
+            box->ended = true;
+            return false;
+        }
+        if (monotonic_seconds() >= end)
+            box_fail(box, "neither '%s' nor the machine's end came within %ld s", text, (long)box->limit);
+        pump(box);
+    }
+    return true;
+}
+
+bool box_is_silent(struct box *box, unsigned seconds)
+{
+    size_t length = box->length;
+    time_t end = monotonic_seconds() + (time_t)seconds + 1; /* the first second has begun already */
+    while (monotonic_seconds() < end && box->length == length && !box->ended)
+        pump(box);
+    return box->length == length && !box->ended && !emulator_ended(&box->emulator);
 }
 
 bool box_seen(const struct box *box, const char *text) { return box->text != NULL && strstr(box->text, text) != NULL; }
@@ -325,7 +387,7 @@ bool box_seen(const struct box *box, const char *text) { return box->text != NUL
 void box_send(struct box *box, const char *text)
 {
     size_t left = strlen(text);
-    time_t end = monotonic_seconds() + limit_seconds();
+    time_t end = monotonic_seconds() + box->limit;
     while (left > 0) {
         ssize_t done = write(box->emulator.line, text, left);
         if (done > 0) {

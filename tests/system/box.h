@@ -1,9 +1,10 @@
 /*
  * A whole machine under test: an image made for the case, booted in an emulator, its COM1 read and written.
  *
- * Waits are for events. Each has a generous limit of wall-clock time that only catches what hangs (RINGFENCE_LIMIT
- * seconds, default 180). A wait that fails shows the end of the transcript and ends the case. Everything of a case lies
- * in $RINGFENCE_BUILD/system/NAME: the configuration, the image, console.log, the emulator's own logs.
+ * Waits are for events. Each has a generous limit of wall-clock time that only catches what hangs: the case's own, else
+ * 180 s; RINGFENCE_LIMIT (seconds) raises both on a slow computer. A wait that fails shows the end of the transcript and
+ * ends the case. Everything of a case lies in $RINGFENCE_BUILD/system/NAME: the configuration, the image, console.log,
+ * the emulator's own logs. The end of a case prints its time, its limit and where its log is.
  *
  *     static void test_x(void **state)
  *     {
@@ -20,6 +21,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <time.h>
 
 #include <cmocka.h>
 #include <regex.h>
@@ -35,6 +37,7 @@ struct box_setup {
     const char *engine;         /* NULL: $RINGFENCE_ENGINE, else the best one here */
     unsigned cpus;              /* 0: 1 */
     unsigned memory_mib;        /* 0: 512 */
+    unsigned limit_seconds;     /* of each wait; 0: 180 */
 };
 
 struct box {
@@ -47,6 +50,8 @@ struct box {
     size_t length, capacity;
     size_t at;                /* what lies before has been consumed by an expectation */
     bool ended;               /* the machine is gone */
+    time_t started;           /* seconds of the monotonic clock; of the first machine of the case */
+    time_t limit;             /* seconds a wait may last */
     char line[BOX_LINE_SIZE]; /* box_expect_line: the line found, with its groups */
     regmatch_t matches[BOX_MATCHES];
 };
@@ -55,6 +60,16 @@ struct box {
 int box_create(void **state);
 int box_destroy(void **state);
 #define box_test(function) cmocka_unit_test_setup_teardown(function, box_create, box_destroy)
+
+/*
+ * Writes a file of the case's own before its image is made. box_setup.modules names it as "NAME=system/CASE/FILE", and
+ * "ringfence.conf=..." with conf = NULL is a configuration of any bytes.
+ */
+void box_file(struct box *box, const char *name, const char *file, const void *bytes, size_t size);
+/*
+ * Reads all of a file below the build folder, followed by a zero byte that `size` does not count. The caller frees it.
+ */
+void *box_read(struct box *box, const char *file, size_t *size);
 
 /* Makes the image and boots it. Fails the case when either does not work. */
 void box_start(struct box *box, const struct box_setup *setup);
@@ -74,6 +89,10 @@ const char *box_expect_line(struct box *box, const char *expression);
 uint64_t box_number(struct box *box, unsigned group);
 /* Waits until the machine has switched itself off or has reset itself. */
 void box_expect_end(struct box *box);
+/* Waits until `text` comes or the machine is gone: true in the first case. */
+bool box_expect_or_end(struct box *box, const char *text);
+/* Whether nothing comes for so long and the machine is still there: how a box that is halted looks. */
+bool box_is_silent(struct box *box, unsigned seconds);
 /* Whether `text` has come so far, consumed or not. */
 bool box_seen(const struct box *box, const char *text);
 

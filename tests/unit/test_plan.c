@@ -13,16 +13,16 @@
 
 /* ---- a sink that keeps what it gets ---- */
 
-struct text_sink {
+struct said_sink {
     struct sink sink;
     size_t length;
     char text[16384];
 };
-static struct text_sink errors;
+static struct said_sink errors;
 
 static void text_put(struct sink *self, const char *text, size_t length)
 {
-    struct text_sink *t = (struct text_sink *)self;
+    struct said_sink *t = (struct said_sink *)self;
     assert_true(length < sizeof t->text - t->length);
     memcpy(t->text + t->length, text, length);
     t->length += length;

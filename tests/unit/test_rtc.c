@@ -10,7 +10,7 @@
 
 #include "drivers/virt/rtc.h"
 #include "core/bytes.h"
-#include "drivers/virt/calendar.h"
+#include "core/calendar.h"
 
 #include <time.h>
 

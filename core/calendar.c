@@ -1,7 +1,7 @@
 /*
  * Date arithmetic by counting days: years by their leap days, months by a table.
  */
-#include "drivers/virt/calendar.h"
+#include "core/calendar.h"
 
 enum { SECONDS_A_DAY = 86400, FIRST_YEAR = 1970, LAST_YEAR = 9999, MONTHS = 12, THURSDAY = 4 };
 

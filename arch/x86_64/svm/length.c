@@ -1,0 +1,90 @@
+/* APM vol. 3, "Instruction Encoding" and "Opcode and Operand Encodings". */
+#include "arch/x86_64/svm/length.h"
+
+enum { OPCODE_MAX = 3 };
+
+struct opcode {
+    uint8_t length;
+    uint8_t bytes[OPCODE_MAX];
+};
+
+static const struct opcode opcodes[SVM_INSTRUCTIONS] = {
+    [SVM_CPUID] = {2, {0x0f, 0xa2}},         [SVM_RDMSR] = {2, {0x0f, 0x32}},
+    [SVM_WRMSR] = {2, {0x0f, 0x30}},         [SVM_VMMCALL] = {3, {0x0f, 0x01, 0xd9}},
+    [SVM_XSETBV] = {3, {0x0f, 0x01, 0xd1}},  [SVM_INVD] = {2, {0x0f, 0x08}},
+    [SVM_WBINVD] = {2, {0x0f, 0x09}},        [SVM_HLT] = {1, {0xf4}},
+};
+
+static bool is_prefix(uint8_t byte, bool long_mode)
+{
+    switch (byte) {
+    case 0x26: /* segments */
+    case 0x2e:
+    case 0x36:
+    case 0x3e:
+    case 0x64:
+    case 0x65:
+    case 0x66: /* sizes */
+    case 0x67:
+    case 0xf0: /* LOCK, REPNE, REP */
+    case 0xf2:
+    case 0xf3:
+        return true;
+    default:
+        return long_mode && (byte & 0xf0) == 0x40;
+    }
+}
+
+enum decode_result svm_length_decode(enum svm_instruction expected, bool long_mode, const uint8_t *bytes,
+                                     size_t available, uint8_t *length)
+{
+    const struct opcode *opcode = &opcodes[expected];
+    size_t at = 0;
+    while (at < available && at < DECODE_MAX_LENGTH && is_prefix(bytes[at], long_mode))
+        at++;
+    if (at + opcode->length > DECODE_MAX_LENGTH)
+        return DECODE_TOO_LONG;
+    for (size_t i = 0; i < opcode->length; i++) {
+        if (at + i == available)
+            return DECODE_TRUNCATED;
+        if (bytes[at + i] != opcode->bytes[i])
+            return DECODE_UNKNOWN;
+    }
+    *length = (uint8_t)(at + opcode->length);
+    return DECODE_OK;
+}
+
+/* Appends the guest's code from `done` bytes behind RIP up to the end of that page; returns how many bytes there are now. */
+static size_t fetch_page(const struct vcpu_state_view *view, const struct guest_memory *memory, uint8_t *bytes,
+                         size_t done)
+{
+    bool long_mode = view->cs_long;
+    uint64_t linear = view->rip + done;
+    if (!long_mode)
+        linear = (view->cs_base + (linear & UINT32_MAX)) & UINT32_MAX;
+    uint64_t room = PAGE_SIZE - linear % PAGE_SIZE;
+    size_t wanted = DECODE_MAX_LENGTH - done;
+    size_t size = room < wanted ? (size_t)room : wanted;
+    struct walk_outcome where;
+    if (guest_walk(view, memory, linear, WALK_FETCH, &where) != WALK_OK ||
+        !memory->read(memory->context, where.address, bytes + done, size))
+        return done;
+    return done + size;
+}
+
+bool svm_length_find(enum svm_instruction expected, const struct vcpu_state_view *view,
+                     const struct guest_memory *memory, uint8_t *length)
+{
+    uint8_t bytes[DECODE_MAX_LENGTH];
+    size_t done = 0;
+    for (;;) {
+        /* The next page is looked at only when the instruction goes on there. */
+        size_t more = fetch_page(view, memory, bytes, done);
+        if (more == done)
+            return false;
+        done = more;
+        enum decode_result result = svm_length_decode(expected, view->cs_long, bytes, done, length);
+        if (result != DECODE_TRUNCATED)
+            return result == DECODE_OK;
+    }
+}

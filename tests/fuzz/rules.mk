@@ -1,0 +1,44 @@
+# Fuzzing: one libFuzzer program for each tests/fuzz/fuzz_NAME.c, with every sanitizer. See tests/fuzz/README.md.
+
+# libFuzzer comes with Clang.
+FUZZ_CC     := clang
+FUZZ_CFLAGS := $(COMMON) -O1 -g -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer -MMD -MP
+FUZZ_NAMES  := $(patsubst tests/fuzz/fuzz_%.c,%,$(wildcard tests/fuzz/fuzz_*.c))
+FUZZ_BIN    := $(FUZZ_NAMES:%=$(BUILD)/fuzz/bin/%)
+FUZZ_LIB    := $(BUILD)/fuzz/libpure.a
+FUZZ_O      := $(PURE_C:%.c=$(BUILD)/fuzz/%.o) $(UNIT_FAKES:%.c=$(BUILD)/fuzz/%.o)
+# Seconds for each target, and how many run at a time.
+SECONDS     ?= 60
+FUZZ_JOBS   ?= 2
+
+$(BUILD)/fuzz/%.o: %.c
+	@mkdir -p $(@D)
+	$(Q)echo "  CC   $< (fuzz)"; $(FUZZ_CC) $(FUZZ_CFLAGS) -fsanitize=fuzzer-no-link -c -o $@ $<
+
+$(FUZZ_LIB): $(FUZZ_O)
+	@rm -f $@
+	$(Q)$(AR) rcsD $@ $^
+
+$(BUILD)/fuzz/bin/%: $(BUILD)/fuzz/tests/fuzz/fuzz_%.o $(FUZZ_LIB)
+	@mkdir -p $(@D)
+	$(Q)echo "  LD   $@"; $(FUZZ_CC) $(FUZZ_CFLAGS) -fsanitize=fuzzer -o $@ $< $(FUZZ_LIB) $(FUZZ_LDLIBS)
+
+# The decoder is held against somebody else's.
+$(BUILD)/fuzz/bin/decode: FUZZ_LDLIBS += -lZydis
+
+# Binary seeds are written by a program: their structure is in C, and no binary lies in the repository.
+$(BUILD)/fuzz/make-seeds: $(BUILD)/fuzz/tests/fuzz/make_seeds.o
+	$(Q)$(FUZZ_CC) $(FUZZ_CFLAGS) -o $@ $<
+$(BUILD)/fuzz/seeds/.made: $(BUILD)/fuzz/make-seeds
+	$(Q)rm -rf $(@D) && mkdir -p $(@D) && $< $(@D) && touch $@
+
+## make fuzz        every fuzz target for SECONDS=60, two at a time
+## make fuzz-short  the same for 10 seconds each
+.PHONY: fuzz fuzz-build fuzz-short
+fuzz-build: $(FUZZ_BIN) $(BUILD)/fuzz/seeds/.made
+fuzz: fuzz-build
+	@FUZZ_JOBS=$(FUZZ_JOBS) tests/fuzz/run.sh $(BUILD)/fuzz $(SECONDS) $(FUZZ_NAMES)
+fuzz-short:
+	@$(MAKE) --no-print-directory fuzz SECONDS=10
+
+-include $(FUZZ_O:.o=.d) $(FUZZ_NAMES:%=$(BUILD)/fuzz/tests/fuzz/fuzz_%.d) $(BUILD)/fuzz/tests/fuzz/make_seeds.d

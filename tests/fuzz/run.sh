@@ -1,0 +1,48 @@
+#!/bin/sh
+# Runs fuzz targets: run.sh DIRECTORY SECONDS NAME... For each one line with what it did; for one that failed the
+# end of its log, the input that broke it and how to run it again. FUZZ_JOBS targets run at a time. Fails when one did.
+set -u
+here=$(dirname "$0")
+
+# One target: run.sh --one DIRECTORY SECONDS NAME
+one() {
+    dir=$1 seconds=$2 name=$3
+    log=$dir/log/$name.log
+    mkdir -p "$dir/log" "$dir/corpus/$name" "$dir/crashes"
+    set -- "$dir/corpus/$name"
+    [ -d "$here/corpus/$name" ] && set -- "$@" "$here/corpus/$name"
+    [ -d "$dir/seeds/$name" ] && set -- "$@" "$dir/seeds/$name"
+    [ -f "$here/$name.dict" ] && set -- "-dict=$here/$name.dict" "$@"
+    start=$(date +%s)
+    ASAN_OPTIONS=quarantine_size_mb=16 UBSAN_OPTIONS=print_stacktrace=1 \
+        "$dir/bin/$name" -max_total_time="$seconds" -timeout=10 -rss_limit_mb=2048 -print_final_stats=1 \
+        -artifact_prefix="$dir/crashes/$name-" "$@" >"$log" 2>&1
+    status=$?
+    runs=$(sed -n 's/^stat::number_of_executed_units: *//p' "$log")
+    cover=$(sed -n 's/.* cov: \([0-9]*\) ft: \([0-9]*\) .*/\1 edges, \2 features/p' "$log" | tail -1)
+    if [ $status -eq 0 ] && [ "${runs:-0}" -gt 0 ]; then
+        printf 'ok   %-20s %10s executions in %4s s, %s\n' "$name" "$runs" $(($(date +%s) - start)) "$cover"
+        return 0
+    fi
+    echo "FAIL $name (exit status $status, log $log)"
+    grep -v '^#' "$log" | tail -40
+    found=$(sed -n 's/.*Test unit written to //p' "$log" | tail -1)
+    [ -n "$found" ] && echo "FAIL $name: run again with: $dir/bin/$name $found"
+    return 1
+}
+
+if [ "$1" = --one ]; then
+    one "$2" "$3" "$4"
+    exit
+fi
+dir=$1 seconds=$2
+shift 2
+[ $# -gt 0 ] || { echo "fuzz: no target" >&2; exit 1; }
+printf '%s\n' "$@" | xargs -P "${FUZZ_JOBS:-2}" -I NAME "$0" --one "$dir" "$seconds" NAME
+status=$?
+if [ $status -eq 0 ]; then
+    echo "fuzz: $# targets, none failed"
+    exit 0
+fi
+echo "fuzz: a target failed"
+exit 1
