@@ -35,7 +35,7 @@ bool cpus_start(struct machine *machine, const struct backend *chosen, struct si
     }
     percpu_load(percpu_of(0));
     cpu_protect();
-    if (!apic_init(machine->caps.x2apic)) {
+    if (!apic_init(machine->caps.x2apic, machine->caps.tsc_deadline)) {
         sink_print(errors, "no memory to map the local APIC\n");
         return false;
     }

@@ -12,6 +12,7 @@
 #include "boot/discover.h"
 #include "boot/partitions.h"
 #include "boot/self_check.h"
+#include "boot/stages.h"
 #include "core/bytes.h"
 #include "core/console.h"
 #include "core/lifecycle.h"
@@ -121,6 +122,7 @@ void boot_main(uint32_t magic, uint32_t info) __attribute__((noreturn));
 void boot_main(uint32_t magic, uint32_t info)
 {
     struct sink *out = uart_sink();
+    stages_begin();
     percpu_load_early();                    /* GS base and exceptions: everything below may fault and says so */
     paging_init();                          /* W^X */
     pic8259_mask_all();                     /* firmware's interrupts end here */
@@ -136,6 +138,7 @@ void boot_main(uint32_t magic, uint32_t info)
     if (!discover_machine(info, &machine, &loader_info, out))
         stop(out);
     machine.tsc_hz = pit_calibrate_tsc();
+    stages_over("machine");
     discover_print(&machine, &loader_info, out);
     backend = self_check(&machine, out);
     if (backend == NULL || machine.tsc_hz == 0) {
@@ -144,19 +147,26 @@ void boot_main(uint32_t magic, uint32_t info)
         stop(out);
     }
     log_set_clock(machine.tsc_hz, cpu_clock());
+    stages_over("self_check");
     machine.wall_clock = cmos_clock_read() - cpu_clock() / machine.tsc_hz;
 
     configuration_read(out);
     console_open();
     memory_take(out);                       /* the hypervisor's own, out of everybody's map */
+    stages_over("configuration");
     if (!cpus_start(&machine, backend, out))
         stop(out);
     ioapic_mask_all(&machine, map_device);
+    stages_over("cpus");
     plan_make(out);                         /* and build what it says */
+    stages_over("plan");
     plan_print(&plan, &machine, out);
+    stages_over("plan_print");
     heap_close();                           /* the plan is committed: nothing is allocated from here on */
 
     console_init(uart_console_port(), &config, &machine, &plan, backend);
     start_partitions();
+    stages_over("start");
+    stages_log();
     cpus_release(run);
 }

@@ -2,6 +2,7 @@
 
 #include "arch/x86_64/heap.h"
 #include "core/loader.h"
+#include "core/local_apic.h"
 #include "core/nested.h"
 
 enum {
@@ -36,6 +37,9 @@ static bool map_memory(struct partition *p, const struct backend *backend)
 
 static bool create_vcpus(struct partition *p, const struct backend *backend)
 {
+    struct local_apic *apics = p->plan->virtual_interrupts ? heap_alloc(p->vcpu_count * sizeof *apics) : NULL;
+    if (p->plan->virtual_interrupts && apics == NULL)
+        return false;
     uint32_t *apic_ids = heap_alloc(p->vcpu_count * sizeof *apic_ids + p->vcpu_count * sizeof *p->vcpus);
     if (apic_ids == NULL)
         return false;
@@ -48,7 +52,9 @@ static bool create_vcpus(struct partition *p, const struct backend *backend)
         vcpu->partition = p;
         vcpu->index = i;
         vcpu->cpu = p->plan->cpus[i];
-        vcpu->apic_id = apic_ids[i] = p->machine->cpus[vcpu->cpu].apic_id;
+        vcpu->apic_id = apic_ids[i] = p->plan->virtual_interrupts ? i : p->machine->cpus[vcpu->cpu].apic_id;
+        if (p->plan->virtual_interrupts)
+            vcpu->apic = &apics[i];
         vcpu->state = VCPU_OFF;
         if (!backend->vcpu_create(vcpu))
             return false;

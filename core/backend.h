@@ -38,6 +38,15 @@ struct backend {
     void (*inject_exception)(struct vcpu *vcpu, uint8_t vector, uint32_t error_code);
     bool (*inject_nmi)(struct vcpu *vcpu); /* false: not now; the NMI window will exit */
 
+    /*
+     * Virtual mode. interrupt_ready: whether the guest can take an external interrupt at the next entry; false: the
+     * backend exits as soon as it can (EXIT_INTERRUPT_WINDOW). inject_interrupt: delivers one, after interrupt_ready
+     * said so. interrupt_quiet: none waits any more.
+     */
+    bool (*interrupt_ready)(struct vcpu *vcpu);
+    void (*inject_interrupt)(struct vcpu *vcpu, uint8_t vector);
+    void (*interrupt_quiet)(struct vcpu *vcpu);
+
     /* Asks for EXIT_TIMER after `ticks` TSC ticks in the guest; 0: never. False: this backend has no such timer. */
     bool (*set_timer)(struct vcpu *vcpu, uint64_t ticks);
 

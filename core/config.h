@@ -19,7 +19,7 @@
  *     load       = 0x100000          # flat only: where the image goes
  *     entry      = 0x100000          # flat only: where it starts (default: load)
  *     console    = uart              # uart | none
- *     interrupts = direct            # direct
+ *     interrupts = direct            # direct | virtual | any: direct where the CPU has x2APIC, else virtual
  *     start      = auto              # auto | manual
  *     on_stop    = stay              # stay | restart | halt-box | reboot-box
  *
@@ -42,7 +42,7 @@ enum {
 
 enum boot_protocol { BOOT_LINUX, BOOT_MULTIBOOT1, BOOT_FLAT };
 enum partition_console { CONSOLE_UART, CONSOLE_NONE };
-enum interrupt_mode { INTERRUPTS_DIRECT };
+enum interrupt_mode { INTERRUPTS_DIRECT, INTERRUPTS_VIRTUAL, INTERRUPTS_ANY };
 enum start_mode { START_AUTO, START_MANUAL };
 enum stop_action { ON_STOP_STAY, ON_STOP_RESTART, ON_STOP_HALT_BOX, ON_STOP_REBOOT_BOX };
 
@@ -80,6 +80,7 @@ struct config_partition {
 
     enum partition_console console;
     enum interrupt_mode interrupts;
+    struct config_place interrupts_place;
     enum start_mode start;
     enum stop_action on_stop;
 };

@@ -11,7 +11,8 @@
 
 static const struct text_choice boots[] = {{"linux", BOOT_LINUX}, {"multiboot1", BOOT_MULTIBOOT1}, {"flat", BOOT_FLAT}};
 static const struct text_choice consoles[] = {{"uart", CONSOLE_UART}, {"none", CONSOLE_NONE}};
-static const struct text_choice interrupt_modes[] = {{"direct", INTERRUPTS_DIRECT}};
+static const struct text_choice interrupt_modes[] = {
+    {"direct", INTERRUPTS_DIRECT}, {"virtual", INTERRUPTS_VIRTUAL}, {"any", INTERRUPTS_ANY}};
 static const struct text_choice starts[] = {{"auto", START_AUTO}, {"manual", START_MANUAL}};
 static const struct text_choice stop_actions[] = {{"stay", ON_STOP_STAY},
                                                   {"restart", ON_STOP_RESTART},
@@ -192,6 +193,7 @@ static void set_interrupts(struct config_parser *parser, struct config_text valu
     int choice = 0;
     if (text_value_choice(&parser->report, value, interrupt_modes, array_size(interrupt_modes), &choice))
         parser->partition->interrupts = (enum interrupt_mode)choice;
+    parser->partition->interrupts_place = value.place;
 }
 
 static void set_start(struct config_parser *parser, struct config_text value)

@@ -11,7 +11,15 @@ uint64_t cpu_clock(void);                /* TSC ticks */
 void cpu_kick(uint32_t cpu);             /* makes that CPU leave its guest or its idle wait soon */
 void cpu_kick_taken(void);               /* this CPU is about to look at everything a kick can announce */
 void cpu_send_vector(uint32_t cpu, uint8_t vector); /* a fixed interrupt to that CPU's local APIC (direct mode) */
-void cpu_idle(void);                     /* waits until kicked; may return early */
+void cpu_idle(void);                     /* waits until kicked; may return early; takes no interrupt */
+
+/*
+ * For CPUs whose local APIC is the hypervisor's own (no guest has it): one timer, interrupts that end a wait, and
+ * interrupts that made a guest exit.
+ */
+void cpu_timer_set(uint64_t deadline);   /* TSC value at which this CPU is interrupted; UINT64_MAX: never */
+void cpu_wait(void);                     /* waits until kicked or interrupted; may return early */
+void cpu_take_interrupts(void);          /* acknowledges what pends here */
 void cpu_cpuid(uint32_t leaf, uint32_t subleaf, struct cpuid_regs *out);
 bool must_check cpu_msr_read(uint32_t number, uint64_t *out);  /* false: the register is not there */
 bool must_check cpu_msr_write(uint32_t number, uint64_t value); /* false: refused by the CPU */

@@ -56,6 +56,8 @@ static void adjust_1(const struct question *q, struct cpuid_regs *r)
     uint32_t ids = cpuid_ids_minus_one(cpuid_package_shift(guest), 0xfe) + 1;
     r->ebx |= ids << 16 | (guest->apic_id & 0xff) << 24;
     r->ecx |= LEAF_1_HYPERVISOR;
+    if (q->guest->virtual_apic)
+        r->ecx |= LEAF_1_X2APIC | LEAF_1_TSC_DEADLINE;
     if ((guest->cr4 & CR4_OSXSAVE) != 0 && (r->ecx & LEAF_1_XSAVE) != 0)
         r->ecx |= LEAF_1_OSXSAVE;
     if (guest->cpu_count > 1)

@@ -18,6 +18,7 @@ struct cpuid_guest {
     uint32_t cpu_index;       /* of this vCPU */
     uint32_t cpu_count;       /* vCPUs of the partition */
     const uint32_t *apic_ids; /* of all of them */
+    bool virtual_apic;        /* its local APIC is a model, which has x2APIC and TSC deadline whatever the CPU has */
 };
 
 /* Reads a leaf of the real CPU; a test passes its own. */

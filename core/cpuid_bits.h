@@ -12,6 +12,8 @@
 #define ALL          0xffffffffu
 
 /* Leaf 1 and 80000001h. Hidden: VMX, SMX, MONITOR, EIST, TM2, PDCM, DCA, debug store, MCE, MCA, MTRR, ACPI, TM, PBE. */
+#define LEAF_1_X2APIC     BIT(21)
+#define LEAF_1_TSC_DEADLINE BIT(24)
 #define LEAF_1_XSAVE      BIT(26)
 #define LEAF_1_OSXSAVE    BIT(27)
 #define LEAF_1_HYPERVISOR BIT(31)

@@ -16,7 +16,7 @@
     X(MSR_WRITE, "msr-write")                                                                                          \
     X(PORT, "port")                           /* IN, OUT, INS, OUTS */                                                 \
     X(MEMORY, "memory")                       /* an address that the nested tables refuse */                           \
-    X(CONTROL_REGISTER, "control-register")   /* handled inside the backend, counted here */                           \
+    X(CONTROL_REGISTER, "control-register")   /* CR8; the others are the backend's own business, counted here */                           \
     X(XSETBV, "xsetbv")                                                                                                \
     X(HALT, "halt")                                                                                                    \
     X(CACHE, "cache")                         /* INVD, WBINVD: a no-op that must be skipped */                         \
@@ -45,7 +45,8 @@ struct exit {
     bool fetch;        /* MEMORY: an instruction fetch */
     bool string;       /* PORT: INS or OUTS */
     bool repeat;       /* PORT: with REP */
-    uint8_t vector;    /* EXCEPTION, INTERRUPT */
+    uint8_t vector;    /* EXCEPTION, INSTRUCTION (what to inject) */
+    uint8_t gpr;       /* CONTROL_REGISTER: the general register, enum gpr */
     uint64_t address;  /* PORT: port number; MEMORY: guest-physical; MSR: number; CONTROL_REGISTER: number */
     uint64_t value;    /* PORT write, MSR write: what is written */
     uint64_t raw_reason; /* the hardware's own record, for messages only */

@@ -5,23 +5,30 @@
 #include "core/cpuid.h"
 #include "core/lifecycle.h"
 #include "core/log.h"
+#include "core/virtual_interrupts.h"
 
 enum { VECTOR_UD = 6, VECTOR_GP = 13, VECTOR_MC = 18 };
 
-static void exit_cpuid(struct vcpu *vcpu, const struct backend *backend, const struct exit *exit)
+struct cpuid_guest exit_cpuid_guest(const struct vcpu *vcpu, uint64_t cr4)
 {
     const struct partition *p = vcpu->partition;
-    struct vcpu_state_view view;
-    backend->view(vcpu, &view);
-    struct cpuid_guest guest = {
+    return (struct cpuid_guest){
         .tsc_hz = p->machine->tsc_hz,
-        .cr4 = view.cr4,
+        .cr4 = cr4,
         .xcr0 = vcpu->xcr0,
         .apic_id = vcpu->apic_id,
         .cpu_index = vcpu->index,
         .cpu_count = p->vcpu_count,
         .apic_ids = p->apic_ids,
+        .virtual_apic = vcpu->apic != NULL,
     };
+}
+
+static void exit_cpuid(struct vcpu *vcpu, const struct backend *backend, const struct exit *exit)
+{
+    struct vcpu_state_view view;
+    backend->view(vcpu, &view);
+    struct cpuid_guest guest = exit_cpuid_guest(vcpu, view.cr4);
     struct cpuid_regs r;
     cpuid_answer(&guest, (uint32_t)vcpu->gpr[GPR_RAX], (uint32_t)vcpu->gpr[GPR_RCX], cpu_cpuid, &r);
     vcpu->gpr[GPR_RAX] = r.eax;
@@ -79,13 +86,40 @@ static void end_triple_fault(struct vcpu *vcpu, const struct backend *backend)
                   view.rip, view.cr0, view.cr3, view.cr4);
 }
 
+/* MOV to and from CR8, which is the local APIC's task priority; exits with virtual interrupts only. */
+static void exit_task_priority(struct vcpu *vcpu, const struct backend *backend, const struct exit *exit)
+{
+    struct vcpu_state_view view;
+    backend->view(vcpu, &view); /* makes RSP current, in case it is the operand */
+    if (vcpu->apic == NULL || exit->address != 8) {
+        end_unknown(vcpu, backend, exit);
+        return;
+    }
+    if (!virtual_interrupts_cr8(vcpu, exit)) {
+        backend->inject_exception(vcpu, VECTOR_GP, 0);
+        return;
+    }
+    backend->write_back(vcpu, view.rflags);
+    backend->advance(vcpu, exit);
+}
+
 void exit_handle(struct vcpu *vcpu, const struct backend *backend, const struct exit *exit)
 {
     switch (exit->kind) {
     case EXIT_KICK:
     case EXIT_TIMER:
     case EXIT_NMI_WINDOW:       /* lifecycle_obey tries again */
-    case EXIT_CONTROL_REGISTER: /* done in the backend */
+    case EXIT_INTERRUPT_WINDOW: /* virtual_interrupts_prepare does */
+        return;
+    case EXIT_INTERRUPT: /* the CPU's own timer, or a late message */
+        cpu_take_interrupts();
+        return;
+    case EXIT_HALT:
+        backend->advance(vcpu, exit);
+        vcpu->state = VCPU_HALTED;
+        return;
+    case EXIT_CONTROL_REGISTER:
+        exit_task_priority(vcpu, backend, exit);
         return;
     case EXIT_CPUID:
         exit_cpuid(vcpu, backend, exit);
@@ -122,9 +156,6 @@ void exit_handle(struct vcpu *vcpu, const struct backend *backend, const struct 
     case EXIT_ENTRY_FAILED:
         end_entry_failed(vcpu, backend, exit);
         return;
-    case EXIT_HALT: /* a direct partition halts by itself; nothing asked for these */
-    case EXIT_INTERRUPT:
-    case EXIT_INTERRUPT_WINDOW:
     case EXIT_UNKNOWN:
     case EXIT_KINDS:
         end_unknown(vcpu, backend, exit);

@@ -6,6 +6,7 @@
 #include "core/exit_handle.h"
 #include "core/lifecycle.h"
 #include "core/mmio.h"
+#include "core/virtual_interrupts.h"
 
 static bool ram_read(void *context, gpa_t from, void *to, size_t size) { return partition_read(context, from, to, size); }
 static bool ram_write(void *context, gpa_t to, const void *from, size_t size)
@@ -15,8 +16,11 @@ static bool ram_write(void *context, gpa_t to, const void *from, size_t size)
 
 static bool device_access(void *context, struct bus_access *access)
 {
-    struct partition *p = context;
+    struct vcpu *vcpu = context;
+    struct partition *p = vcpu->partition;
     struct platform_outcome outcome;
+    if (virtual_interrupts_memory(vcpu, access))
+        return true;
     if (!platform_memory(p->platform, access, cpu_clock(), &outcome))
         return false;
     partition_deliver(p, &outcome);
@@ -43,7 +47,9 @@ void exit_memory(struct vcpu *vcpu, const struct backend *backend, const struct 
 {
     struct vcpu_state_view view;
     backend->view(vcpu, &view);
-    if (exit->fetch || !platform_owns_memory(vcpu->partition->platform, exit->address)) {
+    bool device = virtual_interrupts_owns_memory(vcpu, exit->address) ||
+                  platform_owns_memory(vcpu->partition->platform, exit->address);
+    if (exit->fetch || !device) {
         end_refused(vcpu, exit, view.rip);
         return;
     }
@@ -53,7 +59,7 @@ void exit_memory(struct vcpu *vcpu, const struct backend *backend, const struct 
                                   .physical_bits = vcpu->partition->machine->caps.physical_bits};
     struct mmio_outcome outcome;
     struct exit done = *exit;
-    switch (mmio_emulate(vcpu, &view, gpa(exit->address), &memory, device_access, vcpu->partition, &outcome)) {
+    switch (mmio_emulate(vcpu, &view, gpa(exit->address), &memory, device_access, vcpu, &outcome)) {
     case MMIO_DONE:
         done.length = outcome.length;
         backend->write_back(vcpu, outcome.rflags);

@@ -5,6 +5,7 @@
 #include "core/exit_handle.h"
 #include "core/kvm_clock.h"
 #include "core/msr.h"
+#include "core/virtual_interrupts.h"
 
 enum { VECTOR_GP = 13 };
 
@@ -70,8 +71,15 @@ static bool handler_write(struct vcpu *vcpu, uint64_t number, uint64_t value)
     }
 }
 
+static bool is_model(const struct vcpu *vcpu, const struct msr_rule *rule, uint64_t number)
+{
+    return vcpu->apic != NULL && (rule->read == MSR_APIC || number == MSR_APIC_BASE);
+}
+
 static bool msr_get(struct vcpu *vcpu, const struct msr_rule *rule, uint64_t number, uint64_t *value)
 {
+    if (is_model(vcpu, rule, number))
+        return virtual_interrupts_msr_read(vcpu, (uint32_t)number, value);
     switch (rule->read) {
     case MSR_CONSTANT:
         *value = rule->value;
@@ -79,6 +87,7 @@ static bool msr_get(struct vcpu *vcpu, const struct msr_rule *rule, uint64_t num
     case MSR_HANDLER:
         return handler_read(vcpu, number, value);
     case MSR_DIRECT: /* exits only where a backend cannot give it away */
+    case MSR_APIC:
         return cpu_msr_read((uint32_t)number, value);
     case MSR_REFUSE:
     case MSR_IGNORE:
@@ -89,12 +98,15 @@ static bool msr_get(struct vcpu *vcpu, const struct msr_rule *rule, uint64_t num
 
 static bool msr_set(struct vcpu *vcpu, const struct msr_rule *rule, uint64_t number, uint64_t value)
 {
+    if (is_model(vcpu, rule, number))
+        return virtual_interrupts_msr_write(vcpu, (uint32_t)number, value);
     switch (rule->write) {
     case MSR_IGNORE:
         return true;
     case MSR_HANDLER:
         return handler_write(vcpu, number, value);
     case MSR_DIRECT:
+    case MSR_APIC:
     case MSR_REFUSE:
     case MSR_CONSTANT:
         return false;

@@ -3,8 +3,11 @@
 #include "core/bytes.h"
 #include "core/console.h"
 #include "core/cpu.h"
+#include "core/exit_handle.h"
 #include "core/loader.h"
+#include "core/local_apic.h"
 #include "core/phys.h"
+#include "core/virtual_interrupts.h"
 
 /* A partition that ends this often within a second of its start is not restarted again by policy. */
 enum { QUICK_ENDS_ALLOWED = 5 };
@@ -24,21 +27,39 @@ static void kick_all(struct partition *p)
         cpu_kick(p->vcpus[i].cpu);
 }
 
-static bool goal_set(struct partition *p, enum partition_goal goal)
+/* Sets a goal unless partition.goal has changed since it was `before`: what was decided on may have changed with it. */
+static bool goal_set(struct partition *p, uint32_t before, enum partition_goal goal)
 {
-    uint32_t before = goal_word(p);
     uint32_t after = (before & ~(uint32_t)GOAL_MASK) + GOAL_COUNT + goal;
-    if ((before & GOAL_MASK) != GOAL_NONE ||
-        !__atomic_compare_exchange_n(&p->goal, &before, after, false, __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE))
+    if (!__atomic_compare_exchange_n(&p->goal, &before, after, false, __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE))
         return false;
     kick_all(p);
     return true;
 }
 
+/*
+ * Sets a goal of the guest's own. It takes the place of a pause or a resume that is under way, so that a guest which
+ * ends meanwhile is not found running afterwards: its vCPUs park anew. Any other goal under way ends this life of the
+ * guest just as well, and stands: false.
+ */
+static bool goal_impose(struct partition *p, enum partition_goal goal)
+{
+    for (;;) {
+        uint32_t before = goal_word(p);
+        enum partition_goal under_way = before & GOAL_MASK;
+        if (under_way == GOAL_START || under_way == GOAL_STOP || under_way == GOAL_RESTART)
+            return false;
+        if (goal_set(p, before, goal))
+            return true;
+    }
+}
+
 enum lifecycle_answer lifecycle_ask(struct partition *p, enum partition_goal goal)
 {
+    /* Read before the state, which only changes under a goal: so the state is still the same when the goal is set. */
+    uint32_t before = goal_word(p);
     enum partition_state state = __atomic_load_n(&p->state, __ATOMIC_ACQUIRE);
-    if (!lifecycle_settled(p))
+    if ((before & GOAL_MASK) != GOAL_NONE)
         return LIFECYCLE_BUSY;
     if ((goal == GOAL_START && state != PARTITION_STOPPED) || (goal == GOAL_STOP && state == PARTITION_STOPPED) ||
         (goal == GOAL_PAUSE && state == PARTITION_PAUSED) || (goal == GOAL_RESUME && state == PARTITION_RUNNING))
@@ -47,64 +68,79 @@ enum lifecycle_answer lifecycle_ask(struct partition *p, enum partition_goal goa
         return LIFECYCLE_NOT_RUNNING;
     if (goal == GOAL_START || goal == GOAL_RESTART)
         p->quick_ends = 0; /* a person asked: the policy may try again */
-    return goal_set(p, goal) ? LIFECYCLE_ACCEPTED : LIFECYCLE_BUSY;
+    return goal_set(p, before, goal) ? LIFECYCLE_ACCEPTED : LIFECYCLE_BUSY;
 }
 
 bool lifecycle_settled(const struct partition *p) { return lifecycle_goal(p) == GOAL_NONE; }
 
-static void reason_set(struct partition *p, const char *format, va_list arguments)
+static void reason_put(struct partition *p, const char text[PARTITION_REASON_SIZE])
 {
-    char text[PARTITION_REASON_SIZE];
-    text_vprint(text, sizeof text, format, arguments);
     spin_lock(&p->reason_lock);
-    memcpy(p->reason, text, sizeof text);
+    memcpy(p->reason, text, PARTITION_REASON_SIZE);
     spin_unlock(&p->reason_lock);
-    log_line("%s: stopped: %s", partition_name(p), text);
 }
 
-/* What policy makes of an end that nobody asked for. */
-static enum partition_goal goal_after_end(struct partition *p)
+static bool has_reason(struct partition *p)
 {
-    enum stop_action action = p->plan->config->on_stop;
-    switch (action) {
+    spin_lock(&p->reason_lock);
+    bool has = p->reason[0] != '\0';
+    spin_unlock(&p->reason_lock);
+    return has;
+}
+
+/* Ends within a second of the start, one after the other, this one counted. */
+static uint32_t quick_ends_now(const struct partition *p)
+{
+    bool quick = cpu_clock() - p->started_at < p->machine->tsc_hz;
+    return quick ? p->quick_ends + 1 : 1;
+}
+
+/* What policy does about an end that nobody asked for, once the goal that follows from it stands. */
+static void policy_apply(struct partition *p, uint32_t quick_ends)
+{
+    switch (p->plan->config->on_stop) {
     case ON_STOP_STAY:
-        return GOAL_STOP;
+        return;
     case ON_STOP_RESTART:
-        if (cpu_clock() - p->started_at >= p->machine->tsc_hz)
-            p->quick_ends = 0;
-        if (++p->quick_ends <= QUICK_ENDS_ALLOWED)
-            return GOAL_RESTART;
-        log_line("%s: ended %u times within a second of its start: not restarted again", partition_name(p),
-                 p->quick_ends);
-        return GOAL_STOP;
+        p->quick_ends = quick_ends;
+        if (quick_ends > QUICK_ENDS_ALLOWED)
+            log_line("%s: ended %u times within a second of its start: not restarted again", partition_name(p),
+                     quick_ends);
+        return;
     case ON_STOP_HALT_BOX:
         log_line("%s: its policy on_stop = halt-box stops the box", partition_name(p));
         console_end_box(false);
-        return GOAL_STOP;
+        return;
     case ON_STOP_REBOOT_BOX:
         log_line("%s: its policy on_stop = reboot-box restarts the box", partition_name(p));
         console_end_box(true);
-        return GOAL_STOP;
+        return;
     }
-    return GOAL_STOP;
 }
 
 void lifecycle_end(struct partition *p, const char *format, ...)
 {
+    char text[PARTITION_REASON_SIZE];
     va_list arguments;
     va_start(arguments, format);
-    reason_set(p, format, arguments);
+    text_vprint(text, sizeof text, format, arguments);
     va_end(arguments);
-    /* When another goal is under way already, it parks this vCPU just as well. */
-    if (!goal_set(p, goal_after_end(p)))
-        kick_all(p);
+    /* The first reason is the cause; what other vCPUs say after it often only follows from it. */
+    if (!has_reason(p))
+        reason_put(p, text);
+    log_line("%s: stopped: %s", partition_name(p), text);
+
+    uint32_t quick_ends = quick_ends_now(p);
+    bool again = p->plan->config->on_stop == ON_STOP_RESTART && quick_ends <= QUICK_ENDS_ALLOWED;
+    /* Several vCPUs may end at once: that is one end. Nothing is restarted before the caller's vCPU has parked. */
+    if (goal_impose(p, again ? GOAL_RESTART : GOAL_STOP))
+        policy_apply(p, quick_ends);
 }
 
 void lifecycle_guest_reset(struct partition *p)
 {
     log_line("%s: reset by the guest", partition_name(p));
-    if (!goal_set(p, GOAL_RESTART))
-        kick_all(p);
+    (void)goal_impose(p, GOAL_RESTART); /* false: what is under way ends this life anyhow */
 }
 
 static void stop_vcpus(struct partition *p)
@@ -122,15 +158,24 @@ static bool load(struct partition *p, struct vcpu_entry *entry)
     text_sink_init(&errors, text, sizeof text);
     for (uint32_t i = 0; i < p->plan->chunk_count; i++)
         phys_zero(p->plan->chunks[i].hpa, p->plan->chunks[i].size);
-    platform_reset(p->platform, p->output, p->plan->config->console == CONSOLE_UART, p->machine->tsc_hz);
+    platform_reset(p->platform, p->output, p->plan->config->console == CONSOLE_UART,
+                   p->plan->virtual_interrupts, p->machine->tsc_hz);
     platform_set_time(p->platform, p->machine->wall_clock + p->started_at / p->machine->tsc_hz, p->started_at);
     if (loader_load(p, entry, &errors.sink))
         return true;
-    spin_lock(&p->reason_lock);
-    memcpy(p->reason, text, sizeof text);
-    spin_unlock(&p->reason_lock);
+    size_t length = strlen(text);
+    if (length != 0 && text[length - 1] == '\n')
+        text[length - 1] = '\0'; /* a reason goes into other lines */
+    reason_put(p, text);
     log_line("%s", text);
     return false;
+}
+
+/* On the vCPU's own CPU: some leaves differ between the CPUs of one box. */
+static void cpuid_cache_start(struct vcpu *vcpu)
+{
+    struct cpuid_guest guest = exit_cpuid_guest(vcpu, 0);
+    cpuid_cache_fill(&vcpu->cpuid, &guest, cpu_cpuid);
 }
 
 /* On the boot CPU, all vCPUs parked: RAM zeroed, devices reset, image loaded, first vCPU ready. */
@@ -147,8 +192,11 @@ static void start(struct partition *p, const struct backend *backend)
         struct vcpu *vcpu = &p->vcpus[i];
         memset(&vcpu->stats, 0, sizeof vcpu->stats);
         vcpu->kvm_clock = gpa(0);
+        if (vcpu->apic != NULL)
+            virtual_interrupts_reset(vcpu);
         __atomic_store_n(&vcpu->state, i == 0 ? VCPU_RUNNING : VCPU_WAIT_SIPI, __ATOMIC_RELEASE);
     }
+    cpuid_cache_start(&p->vcpus[0]);
     backend->vcpu_reset(&p->vcpus[0], &entry);
     backend->nested_flush(&p->vcpus[0]);
     spin_lock(&p->reason_lock);
@@ -158,9 +206,9 @@ static void start(struct partition *p, const struct backend *backend)
     __atomic_store_n(&p->state, PARTITION_RUNNING, __ATOMIC_RELEASE);
 }
 
-static void carry_out(struct partition *p, const struct backend *backend, enum partition_goal goal)
+static void carry_out(struct partition *p, const struct backend *backend, uint32_t word)
 {
-    switch (goal) {
+    switch ((enum partition_goal)(word & GOAL_MASK)) {
     case GOAL_START:
     case GOAL_RESTART:
         start(p, backend);
@@ -178,7 +226,9 @@ static void carry_out(struct partition *p, const struct backend *backend, enum p
     case GOAL_NONE:
         break;
     }
-    __atomic_store_n(&p->goal, goal_word(p) & ~(uint32_t)GOAL_MASK, __ATOMIC_RELEASE);
+    /* Fails when goal_impose has set another goal since: that one stands, and its kicks are under way. */
+    __atomic_compare_exchange_n(&p->goal, &word, word & ~(uint32_t)GOAL_MASK, false, __ATOMIC_ACQ_REL,
+                                __ATOMIC_ACQUIRE);
     kick_all(p);
 }
 
@@ -212,16 +262,23 @@ static void requests_take(struct vcpu *vcpu, const struct backend *backend)
     }
     if (taken & VCPU_REQUEST_INIT) {
         cpu_guest_interrupts_reset();
+        if (vcpu->apic != NULL)
+            local_apic_init_reset(vcpu->apic);
         __atomic_store_n(&vcpu->state, VCPU_WAIT_SIPI, __ATOMIC_RELEASE);
     }
     if ((taken & VCPU_REQUEST_SIPI) && vcpu->state == VCPU_WAIT_SIPI) {
         struct vcpu_entry entry = {.mode = VCPU_MODE_REAL,
                                    .cs_selector = (uint16_t)(vcpu->sipi_vector << 8)};
+        cpuid_cache_start(vcpu);
         backend->vcpu_reset(vcpu, &entry);
         backend->nested_flush(vcpu);
         __atomic_store_n(&vcpu->state, VCPU_RUNNING, __ATOMIC_RELEASE);
     }
-    if ((taken & VCPU_REQUEST_NMI) && vcpu->state == VCPU_RUNNING && !backend->inject_nmi(vcpu))
+    if (!(taken & VCPU_REQUEST_NMI) || vcpu->state == VCPU_WAIT_SIPI)
+        return;
+    if (backend->inject_nmi(vcpu))
+        vcpu->state = VCPU_RUNNING; /* it ends a HLT */
+    else
         __atomic_fetch_or(&vcpu->requests, VCPU_REQUEST_NMI, __ATOMIC_ACQ_REL);
 }
 
@@ -233,11 +290,11 @@ bool lifecycle_obey(struct vcpu *vcpu, const struct backend *backend)
         park(vcpu, word);
         if (vcpu->index != 0 || !all_parked(p, word))
             return false;
-        carry_out(p, backend, word & GOAL_MASK);
+        carry_out(p, backend, word);
     }
     if (__atomic_load_n(&p->state, __ATOMIC_ACQUIRE) != PARTITION_RUNNING)
         return false;
     if (__atomic_load_n(&vcpu->requests, __ATOMIC_RELAXED) != 0)
         requests_take(vcpu, backend);
-    return lifecycle_goal(p) == GOAL_NONE && vcpu->state == VCPU_RUNNING;
+    return lifecycle_goal(p) == GOAL_NONE && (vcpu->state == VCPU_RUNNING || vcpu->state == VCPU_HALTED);
 }

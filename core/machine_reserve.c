@@ -1,44 +1,61 @@
+/* Taking memory out of the map before the plan is made: for the hypervisor itself. */
 #include "core/machine.h"
 
-static bool region_append(struct machine *machine, uint64_t base, uint64_t end, enum memory_kind kind)
+/* Puts a usable region in its place, if it has any byte; the caller has made sure that the table has room. */
+static void region_insert(struct machine *machine, uint64_t base, uint64_t end)
 {
     if (base >= end)
-        return true;
-    if (machine->region_count == MACHINE_MAX_REGIONS)
-        return false;
-    machine->regions[machine->region_count++] = (struct machine_region){{base, end - base}, kind};
-    return true;
-}
-
-static void region_sort_last(struct machine *machine)
-{
-    for (uint32_t i = machine->region_count - 1; i > 0; i--) {
-        struct machine_region *a = &machine->regions[i - 1], *b = &machine->regions[i];
-        if (a->range.base <= b->range.base)
-            return;
-        struct machine_region swapped = *a;
-        *a = *b;
-        *b = swapped;
-    }
+        return;
+    uint32_t i = machine->region_count++;
+    for (; i > 0 && machine->regions[i - 1].range.base > base; i--)
+        machine->regions[i] = machine->regions[i - 1];
+    machine->regions[i] = (struct machine_region){{base, end - base}, MEMORY_USABLE};
 }
 
 bool machine_reserve(struct machine *machine, struct range range)
 {
     for (uint32_t i = 0; i < machine->region_count; i++) {
         struct machine_region whole = machine->regions[i];
-        if (whole.kind != MEMORY_USABLE || !range_includes(whole.range, range))
+        if (whole.kind != MEMORY_USABLE || range.size == 0 || !range_includes(whole.range, range))
             continue;
-        if (machine->region_count + 2 > MACHINE_MAX_REGIONS)
+        uint32_t rests = range.base > whole.range.base ? 1 : 0;
+        rests += range_end(range) < range_end(whole.range) ? 1 : 0;
+        if (rests > MACHINE_MAX_REGIONS - machine->region_count)
             return false;
-        machine->regions[i].range = range;
-        machine->regions[i].kind = MEMORY_RESERVED;
-        if (!region_append(machine, range_end(range), range_end(whole.range), MEMORY_USABLE))
-            return false;
-        region_sort_last(machine);
-        if (!region_append(machine, whole.range.base, range.base, MEMORY_USABLE))
-            return false;
-        region_sort_last(machine);
+        machine->regions[i] = (struct machine_region){range, MEMORY_RESERVED};
+        region_insert(machine, range_end(range), range_end(whole.range));
+        region_insert(machine, whole.range.base, range.base);
         return true;
+    }
+    return false;
+}
+
+/* The lowest taken byte that stands in the way of `wanted`, a module's or the hypervisor's; false: nothing does. */
+static bool is_taken(const struct machine *machine, struct range wanted, uint64_t *lowest)
+{
+    bool taken = false;
+    for (uint32_t i = 0; i <= machine->module_count; i++) {
+        struct range r = i < machine->module_count ? machine->modules[i].range : machine->hypervisor;
+        if (!range_overlaps(r, wanted) || (taken && r.base >= *lowest))
+            continue;
+        taken = true;
+        *lowest = r.base;
+    }
+    return taken;
+}
+
+/* From the top downwards, past whatever stands in the way. */
+static bool find_in(const struct machine *machine, struct range usable, uint64_t size, uint64_t *out)
+{
+    uint64_t end = range_end(usable);
+    while (end >= size) {
+        uint64_t at = align_down(end - size, PAGE_SIZE);
+        if (at < usable.base)
+            return false;
+        if (!is_taken(machine, (struct range){at, size}, &end)) {
+            *out = at;
+            return true;
+        }
     }
     return false;
 }
@@ -46,28 +63,15 @@ bool machine_reserve(struct machine *machine, struct range range)
 bool machine_find_free(const struct machine *machine, uint64_t size, uint64_t floor, uint64_t ceiling, uint64_t *out)
 {
     bool found = false;
+    struct range window = {floor, ceiling > floor ? ceiling - floor : 0};
     for (uint32_t i = 0; i < machine->region_count; i++) {
-        struct range usable = range_intersect(machine->regions[i].range, (struct range){floor, ceiling - floor});
-        if (machine->regions[i].kind != MEMORY_USABLE || usable.size < size)
+        struct range usable = range_intersect(machine->regions[i].range, window);
+        uint64_t at;
+        if (machine->regions[i].kind != MEMORY_USABLE || usable.size < size || !find_in(machine, usable, size, &at))
             continue;
-        /* From the top downwards, past whatever module or image stands in the way. */
-        uint64_t at = align_down(range_end(usable) - size, PAGE_SIZE);
-        for (bool moved = true; moved && at >= usable.base;) {
-            moved = false;
-            for (uint32_t j = 0; j <= machine->module_count; j++) {
-                struct range taken = j < machine->module_count ? machine->modules[j].range : machine->hypervisor;
-                if (at < usable.base || !range_overlaps((struct range){at, size}, taken))
-                    continue;
-                if (taken.base < size)
-                    return found;
-                at = align_down(taken.base - size, PAGE_SIZE);
-                moved = true;
-            }
-        }
-        if (at >= usable.base) {
-            *out = at;
-            found = true; /* the highest region that has it wins: low memory is what guests can use best */
-        }
+        if (!found || at > *out)
+            *out = at; /* the highest place wins: low memory is what guests can use best */
+        found = true;
     }
     return found;
 }

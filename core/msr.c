@@ -1,5 +1,5 @@
 /*
- * The MSR table of a guest that owns its CPU. What is not listed is refused with #GP.
+ * The MSR table of a guest. What is not listed is refused with #GP.
  *
  * A register is direct only when the guest cannot reach anybody else through it: either the backend switches it on
  * every entry and exit, or the hypervisor never uses it and core/ sets it again before the next guest starts.
@@ -22,6 +22,7 @@
 #define DIRECT    MSR_DIRECT, MSR_DIRECT
 #define READ_ONLY MSR_DIRECT, MSR_REFUSE
 #define HANDLER   MSR_HANDLER, MSR_HANDLER
+#define APIC      MSR_APIC, MSR_APIC
 #define CONSTANT  MSR_CONSTANT, MSR_IGNORE
 #define FIXED     MSR_CONSTANT, MSR_REFUSE
 
@@ -41,16 +42,16 @@ const struct msr_rule msr_rules[] = {
     /* Without the fast-string bit Linux gives up REP MOVSB; BTS and PEBS do not exist for a guest. */
     {0x1a0, 0x1a0, CONSTANT, MISC_ENABLE_FAST_STRING | MISC_ENABLE_NO_BTS | MISC_ENABLE_NO_PEBS, "MISC_ENABLE"},
     {0x277, 0x277, DIRECT, 0, "PAT"},          /* in the guest's state area */
-    {0x6e0, 0x6e0, DIRECT, 0, "TSC_DEADLINE"}, /* the timer of the guest's own CPU */
+    {0x6e0, 0x6e0, APIC, 0, "TSC_DEADLINE"}, /* the timer of the guest's own CPU */
 
     /* The CPU's own x2APIC. What is read-only, write-only or not there faults by itself. */
-    {0x800, 0x82e, DIRECT, 0, "x2APIC up to the LVTs"},
+    {0x800, 0x82e, APIC, 0, "x2APIC up to the LVTs"},
     /* Corrected machine checks and heat are the machine's: the firmware's setting stays in force. */
     {0x82f, 0x82f, CONSTANT, APIC_LVT_MASKED, "x2APIC LVT CMCI"},
-    {0x830, 0x830, MSR_DIRECT, MSR_HANDLER, 0, "x2APIC ICR"}, /* filtered: no message leaves the partition */
-    {0x831, 0x832, DIRECT, 0, "x2APIC LVT timer"},
+    {0x830, 0x830, MSR_APIC, MSR_HANDLER, 0, "x2APIC ICR"}, /* filtered: no message leaves the partition */
+    {0x831, 0x832, APIC, 0, "x2APIC LVT timer"},
     {0x833, 0x833, CONSTANT, APIC_LVT_MASKED, "x2APIC LVT thermal"},
-    {0x834, 0x83f, DIRECT, 0, "x2APIC LVTs, timer and self IPI"},
+    {0x834, 0x83f, APIC, 0, "x2APIC LVTs, timer and self IPI"},
     {0xda0, 0xda0, FIXED, 0, "XSS"}, /* CPUID hides XSAVES, so no supervisor state component can be turned on */
 
     {0x4b564d00, 0x4b564d01, HANDLER, 0, "KVM_WALL_CLOCK_NEW and KVM_SYSTEM_TIME_NEW"},
@@ -86,4 +87,14 @@ const struct msr_rule *msr_find(uint32_t number)
             return rule;
     }
     return &refused;
+}
+
+uint8_t msr_constants[MSR_CONSTANT_END];
+
+void msr_constants_index(void)
+{
+    for (size_t i = 0; i < msr_rule_count && i < UINT8_MAX; i++)
+        for (uint32_t n = msr_rules[i].first; n <= msr_rules[i].last && n < MSR_CONSTANT_END; n++)
+            if (msr_rules[i].read == MSR_CONSTANT)
+                msr_constants[n] = (uint8_t)(i + 1);
 }

@@ -12,6 +12,7 @@ enum msr_action {
     MSR_CONSTANT,    /* reads give `value` */
     MSR_IGNORE,      /* writes are accepted and dropped */
     MSR_HANDLER,     /* core/exit_msr.c knows it by number */
+    MSR_APIC,        /* of the local APIC: MSR_DIRECT where the guest has the CPU's own, else its model answers */
 };
 
 struct msr_rule {
@@ -25,5 +26,26 @@ struct msr_rule {
 extern const struct msr_rule msr_rules[];
 extern const size_t msr_rule_count;
 
+/* Whether an action lets the guest have the register itself. */
+static inline bool msr_is_direct(enum msr_action action, bool virtual_interrupts)
+{
+    return action == MSR_DIRECT || (action == MSR_APIC && !virtual_interrupts);
+}
+
 /* The rule for a number; never NULL: what is not in the table is refused both ways. */
 const struct msr_rule *msr_find(uint32_t number);
+
+/*
+ * The same by one load, for a backend's fast path: rules below MSR_CONSTANT_END whose reads are constant. NULL: ask
+ * msr_find. msr_constants_index fills the table, once at boot.
+ */
+enum { MSR_CONSTANT_END = 512 };
+extern uint8_t msr_constants[MSR_CONSTANT_END]; /* rule number + 1 */
+void msr_constants_index(void);
+
+static inline const struct msr_rule *msr_find_constant(uint32_t number)
+{
+    if (number >= MSR_CONSTANT_END || msr_constants[number] == 0)
+        return NULL;
+    return &msr_rules[msr_constants[number] - 1];
+}

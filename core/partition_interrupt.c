@@ -4,6 +4,7 @@
 #include "core/cpu.h"
 #include "core/exit_handle.h"
 #include "core/lifecycle.h"
+#include "core/virtual_interrupts.h"
 
 static void request(struct vcpu *target, uint32_t what)
 {
@@ -11,34 +12,43 @@ static void request(struct vcpu *target, uint32_t what)
     cpu_kick(target->cpu);
 }
 
-static void deliver_one(struct vcpu *target, const struct interrupt_message *message)
+bool partition_request(struct vcpu *target, const struct interrupt_message *message)
 {
     switch (message->delivery) {
-    case DELIVERY_FIXED:
-    case DELIVERY_LOWEST:
-        /* A vCPU that waits for its start-up message has its local APIC in the state after INIT: it takes nothing. */
-        if (__atomic_load_n(&target->state, __ATOMIC_ACQUIRE) == VCPU_RUNNING)
-            cpu_send_vector(target->cpu, message->vector);
-        return;
     case DELIVERY_NMI:
         request(target, VCPU_REQUEST_NMI);
-        return;
+        return true;
     case DELIVERY_INIT:
-        request(target, VCPU_REQUEST_INIT);
-        return;
+        if (message->assert_line) /* the old de-assert message does nothing */
+            request(target, VCPU_REQUEST_INIT);
+        return true;
     case DELIVERY_STARTUP:
         __atomic_store_n(&target->sipi_vector, message->vector, __ATOMIC_RELEASE);
         request(target, VCPU_REQUEST_SIPI);
-        return;
-    default: /* interrupt_resolve refuses the rest */
-        return;
+        return true;
+    default:
+        return false;
     }
+}
+
+static void deliver_one(struct vcpu *target, const struct interrupt_message *message)
+{
+    if (partition_request(target, message))
+        return;
+    /*
+     * Fixed or lowest priority: interrupt_resolve refuses the rest. A vCPU that waits for its start-up message has its
+     * local APIC in the state after INIT: it takes nothing.
+     */
+    if (__atomic_load_n(&target->state, __ATOMIC_ACQUIRE) == VCPU_RUNNING)
+        cpu_send_vector(target->cpu, message->vector);
 }
 
 enum interrupt_verdict partition_interrupt(struct partition *p, const struct interrupt_message *message,
                                            uint32_t sender)
 {
     struct vcpu_set targets;
+    if (p->plan->virtual_interrupts)
+        return virtual_interrupts_send(p, message, sender);
     enum interrupt_verdict verdict = interrupt_resolve(message, p->apic_ids, p->vcpu_count, sender, &targets);
     if (verdict != INTERRUPT_DELIVER)
         return verdict;
@@ -53,6 +63,8 @@ void partition_deliver(struct partition *p, const struct platform_outcome *outco
     for (uint32_t i = 0; i < outcome->message_count; i++)
         if (partition_interrupt(p, &outcome->messages[i], 0) == INTERRUPT_BAD_VECTOR)
             p->dropped_interrupts++; /* a pin programmed with a vector below 16: hardware drops it too */
+    if (p->plan->virtual_interrupts)
+        virtual_interrupts_extint(p, outcome->extint);
     switch (outcome->request) {
     case PLATFORM_NOTHING:
         return;

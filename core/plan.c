@@ -360,6 +360,21 @@ static bool find_modules(const struct builder *b, struct plan_partition *slot)
     return true;
 }
 
+/* Direct interrupts need x2APIC: without it a guest's local APIC is a page that also sends to other partitions' CPUs. */
+static bool decide_interrupts(const struct builder *b, struct plan_partition *slot)
+{
+    bool possible = b->machine->caps.x2apic;
+    slot->virtual_interrupts = slot->config->interrupts == INTERRUPTS_VIRTUAL ||
+                               (slot->config->interrupts == INTERRUPTS_ANY && !possible);
+    if (slot->virtual_interrupts || possible)
+        return true;
+    struct config_place place = slot->config->interrupts_place;
+    print_refusal(b, slot, place.line != 0 ? place : slot->config->place);
+    sink_print(b->errors, "interrupts = direct needs CPUs with x2APIC, which this box does not have (write virtual, or "
+                          "any)\n");
+    return false;
+}
+
 /* ---- the whole ---- */
 
 /* Gives back what was set aside for partitions that are not in the plan. */
@@ -382,7 +397,7 @@ static bool decide(struct builder *b, const struct config_partition *config)
     slot->config = config;
     slot->kernel = slot->initrd = PLAN_NO_MODULE;
 
-    bool wanted = !config->refused && claim_cpus(b, slot) && find_modules(b, slot);
+    bool wanted = !config->refused && decide_interrupts(b, slot) && claim_cpus(b, slot) && find_modules(b, slot);
     bool placed = carve(b, slot);
     if (wanted && !placed) {
         release_refused(b);

@@ -26,6 +26,7 @@ struct plan_chunk {
 
 struct plan_partition {
     const struct config_partition *config;
+    bool virtual_interrupts; /* decided: its local APICs are models; false: the CPUs' own */
     uint32_t cpu_count;
     uint32_t cpus[CONFIG_MAX_CPUS]; /* indices into machine.cpus; [0] starts the guest */
     uint32_t chunk_count;

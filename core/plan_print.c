@@ -142,17 +142,9 @@ static const char *start_mode_name(enum start_mode mode)
     return "?";
 }
 
-static const char *interrupt_mode_name(enum interrupt_mode mode)
+static void print_devices(const struct plan_partition *p, struct sink *out)
 {
-    switch (mode) {
-    case INTERRUPTS_DIRECT:
-        return "direct";
-    }
-    return "?";
-}
-
-static void print_devices(const struct config_partition *config, struct sink *out)
-{
+    const struct config_partition *config = p->config;
     sink_print(out, "  devices    ");
     switch (config->console) {
     case CONSOLE_UART:
@@ -162,7 +154,7 @@ static void print_devices(const struct config_partition *config, struct sink *ou
         sink_print(out, "no console; ");
         break;
     }
-    sink_print(out, "interrupts %s\n", interrupt_mode_name(config->interrupts));
+    sink_print(out, "interrupts %s\n", p->virtual_interrupts ? "virtual" : "direct");
 }
 
 static void print_partition(const struct plan_partition *p, const struct machine *machine, struct sink *out)
@@ -180,7 +172,7 @@ static void print_partition(const struct plan_partition *p, const struct machine
     for (uint32_t i = 0; i < p->chunk_count; i++)
         print_chunk(machine, &p->chunks[i], out);
     print_image(p, machine, out);
-    print_devices(p->config, out);
+    print_devices(p, out);
 }
 
 void plan_print(const struct plan *plan, const struct machine *machine, struct sink *out)

@@ -21,6 +21,7 @@ enum { PLATFORM_MAX_MESSAGES = 4 };
 /* What came out of an access. */
 struct platform_outcome {
     enum platform_request request;
+    bool extint; /* level of the 8259 pair's output */
     uint32_t message_count;
     struct interrupt_message messages[PLATFORM_MAX_MESSAGES]; /* to deliver, in order */
 };
@@ -32,7 +33,8 @@ size_t platform_size(void); /* bytes of a struct platform, for the boot-time all
  * UART. `has_uart` false: its ports answer as if nothing were there. `tsc_hz` drives PIT and RTC. The memory must be
  * zero before the first call; later calls may run beside platform_input.
  */
-void platform_reset(struct platform *platform, struct ring *output, bool has_uart, uint64_t tsc_hz);
+void platform_reset(struct platform *platform, struct ring *output, bool has_uart, bool virtual_interrupts,
+                    uint64_t tsc_hz);
 
 /*
  * One port or memory access; serialised inside. `now` is the TSC. Returns false, with nothing done, when no
@@ -42,6 +44,16 @@ bool must_check platform_port(struct platform *platform, struct bus_access *acce
                               struct platform_outcome *outcome);
 bool must_check platform_memory(struct platform *platform, struct bus_access *access, uint64_t now,
                                 struct platform_outcome *outcome);
+
+/*
+ * `interrupts = virtual` only. platform_tick: brings the timers up to `now`; platform_due: the TSC at which it is next
+ * needed, UINT64_MAX: never (any CPU may ask). platform_eoi: a local APIC ended a level-triggered interrupt.
+ * platform_acknowledge: the CPU takes the 8259 pair's interrupt; its vector.
+ */
+void platform_tick(struct platform *platform, uint64_t now, struct platform_outcome *outcome);
+uint64_t platform_due(const struct platform *platform);
+void platform_eoi(struct platform *platform, uint8_t vector, uint64_t now, struct platform_outcome *outcome);
+uint8_t platform_acknowledge(struct platform *platform, uint64_t now, struct platform_outcome *outcome);
 
 /* Whether a model answers at this guest-physical address. */
 bool platform_owns_memory(const struct platform *platform, uint64_t address);

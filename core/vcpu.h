@@ -6,9 +6,11 @@
  */
 #pragma once
 
+#include "core/cpuid_cache.h"
 #include "core/exit.h"
 
 struct partition;
+struct local_apic;
 
 /* General registers in the manuals' encoding order, so that a decoder can index them. */
 enum gpr { GPR_RAX, GPR_RCX, GPR_RDX, GPR_RBX, GPR_RSP, GPR_RBP, GPR_RSI, GPR_RDI, GPR_R8, GPR_R9, GPR_R10, GPR_R11,
@@ -18,7 +20,7 @@ enum vcpu_state {
     VCPU_OFF,       /* parked: the partition is not running */
     VCPU_WAIT_SIPI, /* waits for a start-up IPI */
     VCPU_RUNNING,
-    VCPU_HALTED,    /* HLT, where that exits */
+    VCPU_HALTED,    /* HLT, with virtual interrupts */
 };
 
 /* Bits of vcpu.requests: what other CPUs ask of this one. */
@@ -67,9 +69,11 @@ struct vcpu {
     uint32_t cpu;       /* physical CPU: index into machine.cpus */
     uint32_t apic_id;   /* as the guest sees it; in direct mode the physical one */
     enum vcpu_state state;
+    struct local_apic *apic; /* virtual interrupts: its model; NULL: the physical one is the guest's */
     uint64_t xcr0;      /* as the guest set it */
     gpa_t kvm_clock;    /* where the guest wants its KVM clock; bit 0: enabled */
     struct vcpu_stats stats;
+    struct cpuid_cache cpuid;
 
     /* other CPUs write */
     uint32_t requests;

@@ -1,7 +1,7 @@
 # Small guests of our own, and the files that the demo image holds. The guests are 64-bit code in 32-bit ELF files,
 # because that is what a multiboot1 loader takes.
 
-GUESTS := hello heartbeat
+GUESTS := hello heartbeat bench
 GUEST_COMMON_O := $(patsubst %.c,$(BUILD)/%.o,$(wildcard guests/common/*.c)) $(BUILD)/guests/common/start.S.o
 GUEST_ELFS := $(GUESTS:%=$(BUILD)/guests/%.elf)
 
@@ -14,7 +14,8 @@ $(BUILD)/guests/%.S.o: guests/%.S
 	$(Q)echo "  CC   $<"; $(CC) $(HV_CFLAGS) -c -o $@ $<
 
 define guest_prerequisites
-$(BUILD)/guests/$(1).elf64: $(patsubst %.c,$(BUILD)/%.o,$(wildcard guests/$(1)/*.c))
+$(BUILD)/guests/$(1).elf64: $(patsubst %.c,$(BUILD)/%.o,$(wildcard guests/$(1)/*.c)) \
+  $(patsubst %.S,$(BUILD)/%.S.o,$(wildcard guests/$(1)/*.S))
 endef
 $(foreach guest,$(GUESTS),$(eval $(call guest_prerequisites,$(guest))))
 
@@ -32,7 +33,7 @@ $(BUILD)/guests/vmlinuz-%: tools/fetch-kernel.sh
 $(BUILD)/guests/initrd: tools/make-initramfs.sh
 	@tools/make-initramfs.sh $@
 
-## make guests      the small guests hello and heartbeat
+## make guests      the small guests
 .PHONY: guests
 guests: $(GUEST_ELFS)
 

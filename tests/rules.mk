@@ -1,6 +1,7 @@
 # Tests. unit: every pure source with every sanitizer, on this machine. system: the whole thing in an emulator.
 
-PURE_C := $(wildcard core/*.c drivers/virt/*.c) $(wildcard boot/multiboot2.c boot/acpi.c arch/x86_64/vmx/entry_check.c)
+PURE_C := $(wildcard core/*.c drivers/virt/*.c) $(wildcard boot/multiboot2.c boot/acpi.c arch/x86_64/vmx/entry_check.c) \
+          arch/x86_64/svm/entry_check.c arch/x86_64/svm/length.c
 UNIT_FAKES := $(wildcard tests/unit/fake_*.c)
 UNIT_TESTS := $(patsubst tests/unit/%.c,%,$(wildcard tests/unit/test_*.c))
 UNIT_CFLAGS := $(COMMON) -O1 -g -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer -MMD -MP

@@ -4,6 +4,7 @@
 #include "arch/x86_64/layout.h"
 #include "arch/x86_64/msr_index.h"
 #include "arch/x86_64/paging.h"
+#include "arch/x86_64/percpu.h"
 
 /* Register offsets of the xAPIC page; the x2APIC MSR is 800h + offset / 16. */
 enum {
@@ -23,6 +24,7 @@ enum {
     APIC_LVT_LINT1 = 0x360,
     APIC_LVT_ERROR = 0x370,
     APIC_TIMER_INITIAL = 0x380,
+    APIC_TIMER_CURRENT = 0x390,
     APIC_TIMER_DIVIDE = 0x3e0,
 };
 
@@ -36,8 +38,11 @@ enum {
 #define APIC_ICR_STARTUP   (6u << 8)
 #define APIC_ICR_OTHERS    (3u << 18)
 #define SPURIOUS_VECTOR    0xffu
+#define TIMER_VECTOR       0xf0u
+#define TIMER_TSC_DEADLINE (2u << 17)
+#define TIMER_DIVIDE_BY_1  0xbu
 
-static bool x2apic;
+static bool x2apic, tsc_deadline;
 #define XAPIC_PAGE LAYOUT_SLOT((uint64_t)PML4_DEVICE)
 
 static uint32_t reg_read(unsigned offset)
@@ -69,9 +74,10 @@ static void icr_write(uint32_t destination, uint32_t command)
     reg_write(APIC_ICR_LOW, command);
 }
 
-bool apic_init(bool has_x2apic)
+bool apic_init(bool has_x2apic, bool has_tsc_deadline)
 {
     x2apic = has_x2apic;
+    tsc_deadline = has_tsc_deadline;
     uint64_t base = msr_read(MSR_IA32_APIC_BASE) & 0x000ffffffffff000ull;
     return x2apic || paging_map(XAPIC_PAGE, hpa(base), PAGE_SIZE, PAGING_WRITE | PAGING_UNCACHED);
 }
@@ -102,12 +108,67 @@ void apic_enable(void)
 }
 
 uint32_t apic_id(void) { return x2apic ? reg_read(APIC_ID) : reg_read(APIC_ID) >> 24; }
-void apic_eoi(void) { reg_write(APIC_EOI, 0); }
+
+void apic_interrupted(void)
+{
+    percpu_this()->timer_deadline = 0; /* the same deadline must be set again to fire again */
+    reg_write(APIC_EOI, 0);
+}
+
 void apic_send_init(uint32_t id) { icr_write(id, APIC_ICR_INIT | APIC_ICR_ASSERT); }
 void apic_send_startup(uint32_t id, uint8_t page) { icr_write(id, APIC_ICR_STARTUP | APIC_ICR_ASSERT | page); }
 void apic_send_nmi(uint32_t id) { icr_write(id, APIC_ICR_NMI | APIC_ICR_ASSERT); }
 void apic_send_fixed(uint32_t id, uint8_t vector) { icr_write(id, APIC_ICR_FIXED | APIC_ICR_ASSERT | vector); }
 void apic_stop_others(void) { icr_write(0, APIC_ICR_NMI | APIC_ICR_ASSERT | APIC_ICR_OTHERS); }
+
+/* Counts of the timer a second, divided by 1. */
+static uint64_t timer_measure(uint64_t tsc_hz)
+{
+    reg_write(APIC_TIMER_DIVIDE, TIMER_DIVIDE_BY_1);
+    reg_write(APIC_LVT_TIMER, APIC_LVT_MASKED | TIMER_VECTOR);
+    uint64_t start = tsc_read();
+    reg_write(APIC_TIMER_INITIAL, UINT32_MAX);
+    while (tsc_read() - start < tsc_hz / 1000)
+        cpu_pause();
+    uint64_t counts = UINT32_MAX - reg_read(APIC_TIMER_CURRENT);
+    uint64_t ticks = tsc_read() - start;
+    reg_write(APIC_TIMER_INITIAL, 0);
+    return ticks == 0 ? 0 : counts * tsc_hz / ticks;
+}
+
+static void timer_count_set(uint64_t deadline, uint64_t tsc_hz)
+{
+    static uint64_t timer_hz; /* the same on every CPU: one bus clock */
+    if (timer_hz == 0)
+        timer_hz = timer_measure(tsc_hz);
+    uint64_t now = tsc_read();
+    uint64_t ticks = deadline > now ? deadline - now : 0;
+    if (ticks > tsc_hz)
+        ticks = tsc_hz; /* early is harmless: who set it looks at the clock and sets it again */
+    uint64_t count = ticks * timer_hz / tsc_hz + 1;
+    reg_write(APIC_TIMER_DIVIDE, TIMER_DIVIDE_BY_1);
+    reg_write(APIC_LVT_TIMER, TIMER_VECTOR);
+    reg_write(APIC_TIMER_INITIAL, count > UINT32_MAX ? UINT32_MAX : (uint32_t)count);
+}
+
+void apic_timer_set(uint64_t deadline, uint64_t tsc_hz)
+{
+    struct percpu *here = percpu_this();
+    if (deadline == here->timer_deadline)
+        return;
+    here->timer_deadline = deadline;
+    if (!tsc_deadline) {
+        if (deadline == UINT64_MAX)
+            reg_write(APIC_TIMER_INITIAL, 0);
+        else
+            timer_count_set(deadline, tsc_hz);
+        return;
+    }
+    reg_write(APIC_LVT_TIMER, TIMER_TSC_DEADLINE | TIMER_VECTOR);
+    __asm__ volatile("mfence; lfence" : : : "memory"); /* the mode must be in force before the deadline is written */
+    msr_write(MSR_IA32_TSC_DEADLINE, deadline == UINT64_MAX ? 0 : deadline);
+}
+
 
 static bool any_set(unsigned first_register)
 {
@@ -120,13 +181,14 @@ static bool any_set(unsigned first_register)
 void apic_guest_reset(void)
 {
     mask_all();
+    percpu_this()->timer_deadline = 0;
     reg_write(APIC_SVR, APIC_SVR_ENABLE | SPURIOUS_VECTOR); /* a disabled APIC would hold what pends */
     reg_write(APIC_TPR, 0);
     reg_write(APIC_TIMER_DIVIDE, 0);
     reg_write(APIC_ESR, 0);
     /* End what is in service, then let the pending ones in: trap_handle ends each. Bounded by the 256 vectors there are. */
     for (unsigned i = 0; i < 256 && any_set(APIC_ISR); i++)
-        apic_eoi();
+        reg_write(APIC_EOI, 0);
     for (unsigned i = 0; i < 256 && any_set(APIC_IRR); i++)
         __asm__ volatile("sti; nop; nop; cli" : : : "memory");
 }

@@ -7,13 +7,13 @@
 #include "core/types.h"
 
 /* Once, on the boot CPU, before any other function: chooses the mode, maps the registers. False: no memory. */
-bool must_check apic_init(bool x2apic);
+bool must_check apic_init(bool x2apic, bool tsc_deadline);
 
 /* On every CPU: enables its local APIC in the chosen mode, everything masked. */
 void apic_enable(void);
 
 uint32_t apic_id(void);
-void apic_eoi(void);
+void apic_interrupted(void); /* an interrupt was taken: this CPU's own timer, or left over from a stopped guest */
 void apic_send_init(uint32_t apic_id);
 void apic_send_startup(uint32_t apic_id, uint8_t page);
 void apic_send_nmi(uint32_t apic_id);
@@ -21,6 +21,13 @@ void apic_send_fixed(uint32_t apic_id, uint8_t vector);
 
 /* Registers as after INIT, and every interrupt that pends or is in service taken and dropped. */
 void apic_guest_reset(void);
+
+/*
+ * This CPU's own timer: an interrupt when the TSC reaches `deadline`; UINT64_MAX: none. By the TSC deadline where the CPU
+ * has it, else by the APIC's counter, whose speed the first call measures against the TSC (a millisecond).
+ */
+void apic_timer_set(uint64_t deadline, uint64_t tsc_hz);
+
 
 /* NMI to all CPUs but this one, which then see that the box is stopping. */
 void apic_stop_others(void);

@@ -11,6 +11,7 @@ bool trap_msr_read(uint32_t number, uint64_t *out);
 bool trap_msr_write(uint32_t number, uint64_t value);
 bool trap_xsetbv(uint64_t value);
 void trap_idle(void);
+void trap_wait(void);
 
 static const struct machine *machine;
 static uint32_t stopping;
@@ -46,6 +47,15 @@ void cpu_idle(void)
     trap_idle();
     cpu_check_stopping();
 }
+
+void cpu_wait(void)
+{
+    trap_wait();
+    cpu_check_stopping();
+}
+
+void cpu_timer_set(uint64_t deadline) { apic_timer_set(deadline, machine->tsc_hz); }
+void cpu_take_interrupts(void) { __asm__ volatile("sti; nop; nop; cli" : : : "memory"); }
 
 void cpu_delay_us(uint64_t microseconds)
 {

@@ -34,6 +34,7 @@ struct percpu {
     uint32_t apic_id;
     uint32_t kicked;     /* set by any CPU before it sends an NMI; cleared by this one */
     uint32_t in_panic;
+    uint64_t timer_deadline; /* TSC value that the local APIC's timer is set to; 0: unknown */
     uint64_t nmis;       /* taken while the hypervisor itself ran */
     uint64_t gdt[5];     /* null, code, data, TSS (two) */
     struct tss tss;

@@ -26,8 +26,8 @@ enum { GATE_INTERRUPT = 0x8e, VECTORS = 256, STUB_SIZE = 16 };
 
 extern const char trap_stubs[], trap_fault[];
 extern const char trap_msr_read_try[], trap_msr_write_try[], trap_xsetbv_try[];
-extern const char trap_idle_begin[], trap_idle_end[];
-extern const struct trap_window trap_entry_window;
+extern const char trap_idle_begin[], trap_idle_end[], trap_wait_begin[], trap_wait_end[];
+extern const struct trap_window trap_entry_windows[], trap_entry_windows_end[]; /* of the backend that needs them */
 
 static struct idt_gate idt[VECTORS];
 
@@ -72,12 +72,16 @@ static bool inside(uint64_t rip, const struct trap_window *w)
 static void nmi_handle(struct trap_frame *frame)
 {
     static const struct trap_window idle = {trap_idle_begin, trap_idle_end, trap_idle_end};
+    static const struct trap_window wait = {trap_wait_begin, trap_wait_end, trap_wait_end};
     percpu_this()->nmis++;
     cpu_check_stopping();
     if (inside(frame->rip, &idle))
         frame->rip = (uint64_t)idle.resume;
-    else if (inside(frame->rip, &trap_entry_window))
-        frame->rip = (uint64_t)trap_entry_window.resume;
+    else if (inside(frame->rip, &wait))
+        frame->rip = (uint64_t)wait.resume;
+    for (const struct trap_window *w = trap_entry_windows; w < trap_entry_windows_end; w++)
+        if (inside(frame->rip, w))
+            frame->rip = (uint64_t)w->resume;
 }
 
 static bool fault_was_expected(struct trap_frame *frame)
@@ -95,7 +99,7 @@ void trap_handle(struct trap_frame *frame)
     if (frame->vector == VECTOR_NMI)
         nmi_handle(frame);
     else if (frame->vector >= VECTOR_FIRST_INTERRUPT)
-        apic_eoi(); /* left over from a guest that was stopped: see apic_guest_reset */
+        apic_interrupted();
     else if (!fault_was_expected(frame))
         panic_trap(frame);
 }

@@ -129,4 +129,16 @@ trap_idle_begin:
 trap_idle_end:
     ret
 
+/* void trap_wait(void): the same with interrupts let in. STI holds them back until the HLT, so none falls in between. */
+    .globl trap_wait, trap_wait_begin, trap_wait_end
+trap_wait:
+trap_wait_begin:
+    cmpl $0, %gs:PERCPU_KICKED
+    jne trap_wait_end
+    sti
+    hlt
+trap_wait_end:
+    cli
+    ret
+
     .section .note.GNU-stack, "", @progbits

@@ -110,7 +110,8 @@ static void advance_clock(struct platform *platform, uint64_t now)
         platform->clock.now = now;
 }
 
-void platform_reset(struct platform *platform, struct ring *output, bool has_uart, uint64_t tsc_hz)
+void platform_reset(struct platform *platform, struct ring *output, bool has_uart, bool virtual_interrupts,
+                    uint64_t tsc_hz)
 {
     spin_lock(&platform->lock);
     platform->clock = (struct virt_clock){.hz = tsc_hz, .now = 0};
@@ -118,7 +119,7 @@ void platform_reset(struct platform *platform, struct ring *output, bool has_uar
     acpi_sleep_reset(&platform->acpi_sleep);
     debug_port_reset(&platform->debug_port, output);
     /* `interrupts = direct`: the local APICs are the guest's own, and their EOIs are never seen here. */
-    ioapic_reset(&platform->ioapic, GUEST_IOAPIC_ID, false);
+    ioapic_reset(&platform->ioapic, GUEST_IOAPIC_ID, virtual_interrupts);
     pci_none_reset(&platform->pci);
     pic8259_reset(&platform->pic);
     pit8254_reset(&platform->pit, &platform->clock);
@@ -155,6 +156,7 @@ static void collect(struct platform *platform, struct platform_outcome *outcome)
 {
     connect_uart(platform);
     outcome->request = take_request(platform);
+    outcome->extint = false;
     outcome->message_count = 0;
     while (outcome->message_count < PLATFORM_MAX_MESSAGES &&
            ioapic_next(&platform->ioapic, &outcome->messages[outcome->message_count]))
@@ -206,4 +208,33 @@ void platform_set_time(struct platform *platform, uint64_t seconds, uint64_t now
     advance_clock(platform, now);
     rtc_set_time(&platform->rtc, seconds);
     spin_unlock(&platform->lock);
+}
+
+void platform_tick(struct platform *platform, uint64_t now, struct platform_outcome *outcome)
+{
+    spin_lock(&platform->lock);
+    advance_clock(platform, now);
+    collect(platform, outcome);
+    spin_unlock(&platform->lock);
+}
+
+uint64_t platform_due(const struct platform *platform)
+{
+    (void)platform;
+    return UINT64_MAX;
+}
+
+void platform_eoi(struct platform *platform, uint8_t vector, uint64_t now, struct platform_outcome *outcome)
+{
+    spin_lock(&platform->lock);
+    advance_clock(platform, now);
+    ioapic_eoi(&platform->ioapic, vector);
+    collect(platform, outcome);
+    spin_unlock(&platform->lock);
+}
+
+uint8_t platform_acknowledge(struct platform *platform, uint64_t now, struct platform_outcome *outcome)
+{
+    platform_tick(platform, now, outcome);
+    return 0xff;
 }

@@ -30,6 +30,7 @@ enum { CPUID_EXTENDED_LEAF = 0x80000001u - 0x80000000u, CPUID_EXTENDED_EDX_PAGE1
 #define PDPT_ENTRY_SIZE     ((uint64_t)1 << 30)
 
 const char *guest_command_line = "";
+const struct multiboot1_info *guest_multiboot;
 uint64_t guest_memory_kib;
 
 extern volatile uint64_t guest_pdpt[512];             /* start.S */
@@ -44,6 +45,7 @@ static void mask_pic(void)
 
 void guest_enter(const struct multiboot1_info *info)
 {
+    guest_multiboot = info;
     if ((info->flags & MULTIBOOT1_INFO_CMDLINE) != 0)
         guest_command_line = (const char *)(uintptr_t)info->command_line;
     if ((info->flags & MULTIBOOT1_INFO_MEMORY) != 0)

@@ -13,6 +13,7 @@ void guest_main(void);
 
 /* Set before guest_main. */
 extern const char *guest_command_line; /* "" when there was none */
+extern const struct multiboot1_info *guest_multiboot; /* all that the loader told */
 extern uint64_t guest_memory_kib;      /* contiguous memory above 1 MiB, 0 when not told */
 
 void guest_power_off(void) __attribute__((noreturn));      /* ACPI S5 */

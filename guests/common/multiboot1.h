@@ -10,6 +10,7 @@
 enum {
     MULTIBOOT1_INFO_MEMORY = 1 << 0,  /* memory_lower and memory_upper are there */
     MULTIBOOT1_INFO_CMDLINE = 1 << 2, /* command_line is there */
+    MULTIBOOT1_INFO_MODULES = 1 << 3, /* module_count and modules are there */
 };
 
 struct multiboot1_info {

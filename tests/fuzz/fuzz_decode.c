@@ -58,7 +58,7 @@ static void require_zydis_agrees(enum decode_mode mode, const uint8_t *bytes, si
     ZydisDecodedInstruction z;
     ZydisDecodedOperand operands[ZYDIS_MAX_OPERAND_COUNT];
     require(ZYAN_SUCCESS(ZydisDecoderInit(&decoder, modes[mode], widths[mode])));
-    require(ZYAN_SUCCESS(ZydisDecoderDecodeFull(&decoder, bytes, length, &z, operands, ZYDIS_MAX_OPERAND_COUNT, 0)));
+    require(ZYAN_SUCCESS(ZydisDecoderDecodeFull(&decoder, bytes, length, &z, operands)));
     const ZydisDecodedOperand *memory = memory_operand(&z, operands);
     require(z.length == d->length);
     require(z.address_width == d->address_size * 8);

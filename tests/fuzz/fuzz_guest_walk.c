@@ -110,12 +110,17 @@ static void require_fault_code(const struct vcpu_state_view *view, unsigned acce
     require((code & PAGE_FAULT_RESERVED) == 0 || (code & PAGE_FAULT_PRESENT) != 0);
 }
 
-/* What was allowed stays allowed, at the same place, and has nothing left to mark. */
+/*
+ * What was allowed stays allowed, at the same place, and has nothing left to mark. Not so where a table of PAE's four
+ * top entries, in which the accessed bit is reserved, may lie inside another table.
+ */
 static void require_stable(const struct vcpu_state_view *view, const struct guest_memory *memory, uint64_t linear,
                            unsigned access, uint64_t address)
 {
     struct walk_outcome again;
     unsigned before = writes;
+    if ((view->efer & EFER_LMA) == 0 && (view->cr4 & CR4_PAE) != 0 && writes != 0)
+        return;
     require(guest_walk(view, memory, linear, access, &again) == WALK_OK);
     require(again.address.raw == address && writes == before);
     if (access == WALK_WRITE)
@@ -140,7 +145,7 @@ static void walk(const struct vcpu_state_view *view, const struct guest_memory *
         require_fault_code(view, access, out.error_code);
         break;
     case WALK_NOT_CANONICAL:
-        require((view->efer & EFER_LMA) != 0 && linear + ((uint64_t)1 << 56) >= (uint64_t)1 << 47);
+        require((view->efer & EFER_LMA) != 0 && linear + ((uint64_t)1 << 47) >= (uint64_t)1 << 48);
         break;
     case WALK_NOT_RAM:
         require(out.address.raw > RAM_SIZE - 8);

@@ -32,13 +32,13 @@ static time_t monotonic_seconds(void)
     return t.tv_sec;
 }
 
-/* The greater of what the case and what the person at the keyboard say. */
+/* The person at the keyboard knows this computer, the case knows what it waits for. */
 static time_t limit_seconds(const struct box_setup *setup)
 {
     const char *text = getenv("RINGFENCE_LIMIT");
     long value = text != NULL ? strtol(text, NULL, 10) : 0;
-    long limit = setup->limit_seconds != 0 ? (long)setup->limit_seconds : LIMIT_SECONDS;
-    return value > limit ? value : limit;
+    long otherwise = setup->limit_seconds != 0 ? (long)setup->limit_seconds : LIMIT_SECONDS;
+    return value > 0 ? value : otherwise;
 }
 
 int box_create(void **state)

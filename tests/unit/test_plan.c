@@ -98,7 +98,7 @@ static int setup(void **state)
     machine.cpu_count = 4;
     for (uint32_t i = 0; i < 4; i++)
         machine.cpus[i] = (struct machine_cpu){i, i, true};
-    machine.caps = (struct cpu_caps){.nested_1g = true, .nested_2m = true, .physical_bits = 40};
+    machine.caps = (struct cpu_caps){.nested_1g = true, .nested_2m = true, .x2apic = true, .physical_bits = 40};
     machine.hypervisor = (struct range){2 * MIB, 62 * MIB};
     add_region(0, 0x9fc00, MEMORY_USABLE);
     add_region(0xf0000, 0x10000, MEMORY_RESERVED);

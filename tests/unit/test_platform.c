@@ -83,7 +83,7 @@ static void start(bool has_uart)
 {
     now = 0;
     memset(&ring, 0, sizeof ring);
-    platform_reset(platform, &ring, has_uart, HZ);
+    platform_reset(platform, &ring, has_uart, false, HZ);
 }
 
 static int setup(void **state)
@@ -444,7 +444,7 @@ static void the_clock_of_day_can_be_set(void **state)
     now += HZ;
     assert_int_equal(inb(0x71), 0x59);
     now = 0; /* a reset forgets it */
-    platform_reset(platform, &ring, true, HZ);
+    platform_reset(platform, &ring, true, false, HZ);
     outb(0x70, 0x09);
     assert_int_equal(inb(0x71), 0x00);
 }
@@ -476,8 +476,8 @@ static void a_reset_brings_everything_back(void **state)
         if (port((uint16_t)number, 1, true, &value))
             now += 12345;
     }
-    platform_reset(platform, &ring, true, HZ);
-    platform_reset(fresh, &ring, true, HZ);
+    platform_reset(platform, &ring, true, false, HZ);
+    platform_reset(fresh, &ring, true, false, HZ);
     /* Only the pointers into the platform itself may differ. */
     assert_memory_equal(&platform->uart, &fresh->uart, sizeof fresh->uart);
     assert_memory_equal(&platform->ioapic, &fresh->ioapic, sizeof fresh->ioapic);

@@ -5,22 +5,22 @@
 #include "arch/x86_64/svm/svm.h"
 
 /* CPUID bits that decide what EFER and CR4 may hold. */
-#define LEAF_1_ECX_PCID      (1u << 17)
-#define LEAF_1_ECX_XSAVE     (1u << 26)
-#define LEAF_7_EBX_FSGSBASE  (1u << 0)
-#define LEAF_7_EBX_SMEP      (1u << 7)
-#define LEAF_7_EBX_SMAP      (1u << 20)
-#define LEAF_7_ECX_UMIP      (1u << 2)
-#define LEAF_7_ECX_PKU       (1u << 3)
-#define LEAF_7_ECX_CET       (1u << 7)
-#define LEAF_7_ECX_LA57      (1u << 16)
-#define LEAF_81_ECX_SVM      (1u << 2)
-#define LEAF_81_ECX_TCE      (1u << 17)
-#define LEAF_81_EDX_FFXSR    (1u << 25)
-#define LEAF_81_EDX_PAGE1GB  (1u << 26)
-#define LEAF_88_EBX_MCOMMIT  (1u << 8)
-#define LEAF_88_EBX_INTWB    (1u << 13)
-#define LEAF_821_EAX_UAI     (1u << 7)
+#define LEAF_1_ECX_PCID       (1u << 17)
+#define LEAF_1_ECX_XSAVE      (1u << 26)
+#define LEAF_7_EBX_FSGSBASE   (1u << 0)
+#define LEAF_7_EBX_SMEP       (1u << 7)
+#define LEAF_7_EBX_SMAP       (1u << 20)
+#define LEAF_7_ECX_UMIP       (1u << 2)
+#define LEAF_7_ECX_PKU        (1u << 3)
+#define LEAF_7_ECX_CET        (1u << 7)
+#define LEAF_7_ECX_LA57       (1u << 16)
+#define LEAF_81_ECX_SVM       (1u << 2)
+#define LEAF_81_ECX_TCE       (1u << 17)
+#define LEAF_81_EDX_FFXSR     (1u << 25)
+#define LEAF_81_EDX_PAGE1GB   (1u << 26)
+#define LEAF_88_EBX_MCOMMIT   (1u << 8)
+#define LEAF_88_EBX_INTWB     (1u << 13)
+#define LEAF_821_EAX_UAI      (1u << 7)
 #define LEAF_821_EAX_AUTOIBRS (1u << 8)
 
 struct feature_bit {
@@ -115,8 +115,9 @@ static bool report_lock(const struct svm_capability *c, struct sink *out)
     if (!c->there)
         sink_print(out, "  %-24s MISSING: this CPU has none, or an outer hypervisor hides it\n", "AMD-V");
     else if (c->locked_off)
-        sink_print(out, "  %-24s LOCKED OFF by firmware: enable \"SVM Mode\" (AMD-V, Secure Virtual Machine) in the "
-                        "firmware's setup%s, then switch the box off and on\n",
+        sink_print(out,
+                   "  %-24s LOCKED OFF by firmware: enable \"SVM Mode\" (AMD-V, Secure Virtual Machine) in the "
+                   "firmware's setup%s, then switch the box off and on\n",
                    "AMD-V", c->key ? " or remove its SVM lock key" : "");
     else
         sink_print(out, "  %-24s yes\n", "AMD-V");
@@ -128,7 +129,8 @@ bool svm_capability_report(const struct svm_capability *c, struct sink *out)
     const struct line lines[] = {
         {"nested paging", c->features & SVM_FEATURE_NESTED_PAGING, true,
          "guests' memory cannot be kept apart on this CPU (Barcelona, 2007, and later have it)"},
-        {"address space ids", c->asids >= SVM_ASIDS_NEEDED, true, "no guest can be told from the hypervisor in the TLB"},
+        {"address space ids", c->asids >= SVM_ASIDS_NEEDED, true,
+         "no guest can be told from the hypervisor in the TLB"},
         {"next-RIP save", c->features & SVM_FEATURE_NEXT_RIP, false,
          "guests' instructions are read from memory to step over them: slower exits"},
         {"flush by ASID", c->features & SVM_FEATURE_FLUSH_BY_ASID, false,
@@ -136,7 +138,7 @@ bool svm_capability_report(const struct svm_capability *c, struct sink *out)
         {"VMCB clean bits", c->features & SVM_FEATURE_CLEAN_BITS, false, "every entry loads the whole guest state"},
         {"decode assists", c->features & SVM_FEATURE_DECODE_ASSIST, false, "nothing needs them yet"},
         {"hypervisor timer", false, false,
-         "AMD-V has none; the console needs a CPU of its own: name one that no partition has as console_cpu"},
+         "AMD-V has none; name as console_cpu one that no partition with direct interrupts has"},
         {"NPT 1 GiB pages", c->pages_1g, false, "more TLB misses for guests of 1 GiB and more"},
     };
     if (!report_lock(c, out))

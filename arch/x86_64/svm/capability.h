@@ -6,14 +6,14 @@
 #include "core/sink.h"
 
 struct svm_capability {
-    bool there;             /* CPUID says SVM */
-    bool locked_off;        /* firmware has switched it off for good */
-    bool key;               /* ... but a key can unlock it */
-    uint32_t asids;         /* how many there are, 0 included */
-    uint32_t features;      /* SVM_FEATURE_... */
+    bool there;        /* CPUID says SVM */
+    bool locked_off;   /* firmware has switched it off for good */
+    bool key;          /* ... but a key can unlock it */
+    uint32_t asids;    /* how many there are, 0 included */
+    uint32_t features; /* SVM_FEATURE_... */
     bool pages_1g;
     uint8_t physical_bits;
-    uint64_t efer, cr4;     /* bits that this CPU knows */
+    uint64_t efer, cr4; /* bits that this CPU knows */
 };
 
 /* CPUID Fn8000_000A_EDX */

@@ -22,7 +22,8 @@ bool svm_efer_write(struct vcpu *vcpu, uint64_t value)
     v->save.efer = (value & EFER_GUEST_WRITES) | (old & (EFER_LMA | EFER_SVME));
     v->control.clean &= ~SVM_CLEAN_CR;
     svm_of(vcpu)->rewritten = true;
-    if ((value ^ old) & EFER_NXE) /* changes what cached translations mean, as a WRMSR by the guest itself would tell the CPU */
+    if ((value ^ old) &
+        EFER_NXE) /* changes what cached translations mean, as a WRMSR by the guest itself would tell the CPU */
         svm_of(vcpu)->flush = true;
     return true;
 }

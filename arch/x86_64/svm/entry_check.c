@@ -31,8 +31,8 @@
 #define ATTRIBUTE_D BIT(10)
 
 #define NESTED_CR3_RESERVED_LOW 0xfe7ull /* all but PWT and PCD */
-#define MSRPM_SIZE (8 * KIB)
-#define IOPM_SIZE  (12 * KIB)
+#define MSRPM_SIZE              (8 * KIB)
+#define IOPM_SIZE               (12 * KIB)
 
 /* Vectors 0-31 that are exceptions: not 2 (NMI), 9, 15 and those that no CPU raises. */
 #define EXCEPTION_VECTORS 0x702f7dfbu

@@ -10,9 +10,9 @@
 #include "arch/x86_64/svm/vmcb.h"
 
 struct svm_entry_limits {
-    uint8_t physical_bits;  /* MAXPHYADDR */
-    uint32_t asids;         /* ASIDs are 1 to asids - 1 */
-    uint64_t efer, cr4;     /* bits that this CPU knows; the others must be zero */
+    uint8_t physical_bits; /* MAXPHYADDR */
+    uint32_t asids;        /* ASIDs are 1 to asids - 1 */
+    uint64_t efer, cr4;    /* bits that this CPU knows; the others must be zero */
 };
 
 /* The first broken rule as a sentence, or NULL when no rule that is known here is broken. */

@@ -1,18 +1,20 @@
 /* APM vol. 3, "Instruction Encoding" and "Opcode and Operand Encodings". */
 #include "arch/x86_64/svm/length.h"
 
-enum { OPCODE_MAX = 3 };
+enum { OPCODE_MAX = 3, REX_B = 1 };
 
 struct opcode {
     uint8_t length;
     uint8_t bytes[OPCODE_MAX];
+    bool modrm; /* follows, and names a general register in its low bits */
 };
 
 static const struct opcode opcodes[SVM_INSTRUCTIONS] = {
-    [SVM_CPUID] = {2, {0x0f, 0xa2}},         [SVM_RDMSR] = {2, {0x0f, 0x32}},
-    [SVM_WRMSR] = {2, {0x0f, 0x30}},         [SVM_VMMCALL] = {3, {0x0f, 0x01, 0xd9}},
-    [SVM_XSETBV] = {3, {0x0f, 0x01, 0xd1}},  [SVM_INVD] = {2, {0x0f, 0x08}},
-    [SVM_WBINVD] = {2, {0x0f, 0x09}},        [SVM_HLT] = {1, {0xf4}},
+    [SVM_CPUID] = {2, {0x0f, 0xa2}, false},        [SVM_RDMSR] = {2, {0x0f, 0x32}, false},
+    [SVM_WRMSR] = {2, {0x0f, 0x30}, false},        [SVM_VMMCALL] = {3, {0x0f, 0x01, 0xd9}, false},
+    [SVM_XSETBV] = {3, {0x0f, 0x01, 0xd1}, false}, [SVM_INVD] = {2, {0x0f, 0x08}, false},
+    [SVM_WBINVD] = {2, {0x0f, 0x09}, false},       [SVM_HLT] = {1, {0xf4}, false},
+    [SVM_MOV_FROM_CR] = {2, {0x0f, 0x20}, true},   [SVM_MOV_TO_CR] = {2, {0x0f, 0x22}, true},
 };
 
 static bool is_prefix(uint8_t byte, bool long_mode)
@@ -36,13 +38,14 @@ static bool is_prefix(uint8_t byte, bool long_mode)
 }
 
 enum decode_result svm_length_decode(enum svm_instruction expected, bool long_mode, const uint8_t *bytes,
-                                     size_t available, uint8_t *length)
+                                     size_t available, struct svm_length *length)
 {
     const struct opcode *opcode = &opcodes[expected];
+    size_t whole = opcode->length + (opcode->modrm ? 1u : 0u);
     size_t at = 0;
     while (at < available && at < DECODE_MAX_LENGTH && is_prefix(bytes[at], long_mode))
         at++;
-    if (at + opcode->length > DECODE_MAX_LENGTH)
+    if (at + whole > DECODE_MAX_LENGTH)
         return DECODE_TOO_LONG;
     for (size_t i = 0; i < opcode->length; i++) {
         if (at + i == available)
@@ -50,11 +53,19 @@ enum decode_result svm_length_decode(enum svm_instruction expected, bool long_mo
         if (bytes[at + i] != opcode->bytes[i])
             return DECODE_UNKNOWN;
     }
-    *length = (uint8_t)(at + opcode->length);
+    if (at + whole > available)
+        return DECODE_TRUNCATED;
+    /* A REX prefix counts only directly before the opcode; one there is a REX, since anything else is no prefix. */
+    bool rex_b = long_mode && at > 0 && (bytes[at - 1] & 0xf0) == 0x40 && (bytes[at - 1] & REX_B);
+    *length = (struct svm_length){
+        .bytes = (uint8_t)(at + whole),
+        .gpr = opcode->modrm ? (uint8_t)((bytes[at + opcode->length] & 7) | (rex_b ? 8 : 0)) : 0,
+    };
     return DECODE_OK;
 }
 
-/* Appends the guest's code from `done` bytes behind RIP up to the end of that page; returns how many bytes there are now. */
+/* Appends the guest's code from `done` bytes behind RIP up to the end of that page; returns how many bytes there are
+ * now. */
 static size_t fetch_page(const struct vcpu_state_view *view, const struct guest_memory *memory, uint8_t *bytes,
                          size_t done)
 {
@@ -73,7 +84,7 @@ static size_t fetch_page(const struct vcpu_state_view *view, const struct guest_
 }
 
 bool svm_length_find(enum svm_instruction expected, const struct vcpu_state_view *view,
-                     const struct guest_memory *memory, uint8_t *length)
+                     const struct guest_memory *memory, struct svm_length *length)
 {
     uint8_t bytes[DECODE_MAX_LENGTH];
     size_t done = 0;

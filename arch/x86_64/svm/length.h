@@ -8,19 +8,35 @@
 #include "core/decode.h"
 #include "core/guest_walk.h"
 
-enum svm_instruction { SVM_CPUID, SVM_RDMSR, SVM_WRMSR, SVM_VMMCALL, SVM_XSETBV, SVM_INVD, SVM_WBINVD, SVM_HLT,
-                       SVM_INSTRUCTIONS };
+enum svm_instruction {
+    SVM_CPUID,
+    SVM_RDMSR,
+    SVM_WRMSR,
+    SVM_VMMCALL,
+    SVM_XSETBV,
+    SVM_INVD,
+    SVM_WBINVD,
+    SVM_HLT,
+    SVM_MOV_FROM_CR,
+    SVM_MOV_TO_CR,
+    SVM_INSTRUCTIONS
+};
+
+struct svm_length {
+    uint8_t bytes; /* prefixes included */
+    uint8_t gpr;   /* of MOV from and to a control register, enum gpr */
+};
 
 /*
- * Length in bytes, prefixes included, of the instruction at `bytes`, of which `available` may be read. `long_mode`: REX
- * prefixes exist. DECODE_UNKNOWN: it is not `expected`. *length is filled only for DECODE_OK.
+ * Decodes the instruction at `bytes`, of which `available` may be read. `long_mode`: REX prefixes exist.
+ * DECODE_UNKNOWN: it is not `expected`. *length is filled only for DECODE_OK.
  */
 enum decode_result must_check svm_length_decode(enum svm_instruction expected, bool long_mode, const uint8_t *bytes,
-                                                size_t available, uint8_t *length);
+                                                size_t available, struct svm_length *length);
 
 /*
  * The same for the instruction at the view's RIP, read through the guest's page tables. False: it is not there, which
  * only another vCPU that changes code or tables meanwhile can bring about.
  */
 bool must_check svm_length_find(enum svm_instruction expected, const struct vcpu_state_view *view,
-                                const struct guest_memory *memory, uint8_t *length);
+                                const struct guest_memory *memory, struct svm_length *length);

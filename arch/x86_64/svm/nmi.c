@@ -10,13 +10,21 @@
 #define RFLAGS_TF (1ull << 8)
 #define DR6_BS    (1ull << 14)
 #define DR6_HITS  0xfull /* B0 to B3 */
-enum { VECTOR_DB = 1 };
+enum { VECTOR_DB = 1, VECTOR_NMI = 2 };
 
 static void iret_intercept(struct vmcb *v, bool on)
 {
     v->control.intercept1 =
         on ? v->control.intercept1 | SVM_INTERCEPT1_IRET : v->control.intercept1 & ~SVM_INTERCEPT1_IRET;
     v->control.clean &= ~SVM_CLEAN_INTERCEPTS;
+}
+
+static bool in_shadow(const struct svm_vcpu *s) { return s->vmcb->control.interrupt_shadow & SVM_INTERRUPT_SHADOW; }
+static bool event_pends(const struct svm_vcpu *s) { return s->vmcb->control.event_injection & SVM_EVENT_VALID; }
+
+static bool can_take_one(const struct svm_vcpu *s)
+{
+    return s->nmi == SVM_NMI_OPEN && !s->stepping && !in_shadow(s) && !event_pends(s);
 }
 
 static void step_begin(struct svm_vcpu *s)
@@ -29,11 +37,10 @@ static void step_begin(struct svm_vcpu *s)
     s->vmcb->save.rflags |= RFLAGS_TF;
 }
 
-/* Whatever was stepped over is done: the guest's own TF and the NMI state follow. */
 static void step_end(struct svm_vcpu *s)
 {
     s->stepping = false;
-    /* An IRET has loaded the flags that it found on the stack, and those are the guest's. */
+    /* An IRET has loaded the flags that it found on the stack: those are the guest's. */
     if (s->nmi != SVM_NMI_IRET && !s->guest_tf)
         s->vmcb->save.rflags &= ~RFLAGS_TF;
     if (s->nmi == SVM_NMI_IRET)
@@ -43,83 +50,67 @@ static void step_end(struct svm_vcpu *s)
 bool svm_nmi_inject(struct vcpu *vcpu)
 {
     struct svm_vcpu *s = svm_of(vcpu);
-    bool shadow = s->vmcb->control.interrupt_shadow & SVM_INTERRUPT_SHADOW;
-    bool event = s->vmcb->control.event_injection & SVM_EVENT_VALID;
-    s->nmi_wanted = s->nmi != SVM_NMI_OPEN || shadow || event || s->stepping;
+    s->nmi_wanted = !can_take_one(s);
     if (!s->nmi_wanted) {
-        svm_inject_event(vcpu, SVM_EVENT_NMI, 2, false, 0);
+        svm_inject_event(vcpu, SVM_EVENT_NMI, VECTOR_NMI, false, 0);
         s->nmi = SVM_NMI_BLOCKED;
         iret_intercept(s->vmcb, true);
         return true;
     }
-    if (s->nmi == SVM_NMI_OPEN && shadow && !event)
+    if (s->nmi == SVM_NMI_OPEN && in_shadow(s) && !event_pends(s))
         step_begin(s);
     return false;
 }
 
-bool svm_nmi_exit_at_once(const struct vcpu *vcpu)
+bool svm_nmi_window_opened(const struct vcpu *vcpu) { return svm_of(vcpu)->nmi_wanted && can_take_one(svm_of(vcpu)); }
+
+bool svm_nmi_waits_for_event(const struct vcpu *vcpu)
 {
     const struct svm_vcpu *s = svm_of(vcpu);
-    return s->nmi_wanted && s->nmi == SVM_NMI_OPEN && (s->vmcb->control.event_injection & SVM_EVENT_VALID);
+    return s->nmi_wanted && s->nmi == SVM_NMI_OPEN && event_pends(s);
 }
 
-bool svm_nmi_iret_exit(struct vcpu *vcpu, struct exit *exit)
+void svm_nmi_iret_exit(struct vcpu *vcpu)
 {
     struct svm_vcpu *s = svm_of(vcpu);
-    (void)exit;
     vcpu->stats.exits[EXIT_NMI_WINDOW]++;
     iret_intercept(s->vmcb, false);
     s->nmi = SVM_NMI_IRET;
     step_begin(s);
-    return false;
 }
 
-static bool window(struct vcpu *vcpu, struct exit *exit)
-{
-    struct svm_vcpu *s = svm_of(vcpu);
-    exit->kind = EXIT_NMI_WINDOW;
-    if (!s->nmi_wanted)
-        vcpu->stats.exits[EXIT_NMI_WINDOW]++;
-    return s->nmi_wanted;
-}
-
-/* Guests could hold their CPU for ever with a #DB inside the delivery of a #DB; therefore every #DB comes here first. */
-bool svm_nmi_debug_exit(struct vcpu *vcpu, struct exit *exit)
+void svm_nmi_debug_exit(struct vcpu *vcpu)
 {
     struct svm_vcpu *s = svm_of(vcpu);
     struct vmcb_save *save = &s->vmcb->save;
-    bool own = !s->stepping;
+    bool guests = true;
+    vcpu->stats.exits[EXIT_EXCEPTION]++;
     if (s->stepping) {
-        bool was_iret = s->nmi == SVM_NMI_IRET;
-        uint64_t hits = save->dr6 & ~s->guest_dr6 & DR6_HITS;
-        own = (s->guest_tf && !was_iret) || hits != 0;
-        step_end(s);
-        if (!(s->guest_tf && !was_iret))
+        bool breakpoint_hit = save->dr6 & ~s->guest_dr6 & DR6_HITS;
+        guests = s->guest_tf || breakpoint_hit;
+        if (!s->guest_tf)
             save->dr6 = (save->dr6 & ~DR6_BS) | (s->guest_dr6 & DR6_BS);
         s->vmcb->control.clean &= ~SVM_CLEAN_DR;
-    } else {
-        vcpu->stats.exits[EXIT_EXCEPTION]++;
+        step_end(s);
     }
-    if (own)
-        svm_inject_exception(vcpu, VECTOR_DB, 0);
-    return exit->vector == VECTOR_DB && !own ? window(vcpu, exit) : false;
+    if (guests)
+        svm_inject_event(vcpu, SVM_EVENT_EXCEPTION, VECTOR_DB, false, 0);
 }
 
-bool svm_nmi_step_done(struct vcpu *vcpu)
+void svm_nmi_step_break_off(struct vcpu *vcpu)
 {
     struct svm_vcpu *s = svm_of(vcpu);
-    if (s->stepping)
+    if (s->stepping && s->nmi != SVM_NMI_IRET)
         step_end(s);
-    return s->vmcb->save.rflags & RFLAGS_TF;
 }
 
-uint64_t svm_nmi_hide_step(const struct vcpu *vcpu, uint64_t rflags)
+uint64_t svm_nmi_flags_shown(const struct vcpu *vcpu, uint64_t rflags)
 {
     const struct svm_vcpu *s = svm_of(vcpu);
     return s->stepping && !s->guest_tf ? rflags & ~RFLAGS_TF : rflags;
 }
 
-uint64_t svm_nmi_keep_step(const struct vcpu *vcpu, uint64_t rflags)
+uint64_t svm_nmi_flags_run(const struct vcpu *vcpu, uint64_t rflags)
 {
     return svm_of(vcpu)->stepping ? rflags | RFLAGS_TF : rflags;
 }

@@ -1,6 +1,6 @@
 /*
- * APM vol. 2, "MSR Intercepts": two bits an MSR (read, write), a set bit exits. Three vectors of 2 KiB for MSRs 0-1FFFh,
- * C0000000h-C0001FFFh and C0010000h-C0011FFFh; MSRs outside always exit. "IOIO Intercepts": one bit a port.
+ * APM vol. 2, "MSR Intercepts": two bits an MSR (read, write), a set bit exits. Three vectors of 2 KiB for MSRs
+ * 0-1FFFh, C0000000h-C0001FFFh and C0010000h-C0011FFFh; MSRs outside always exit. "IOIO Intercepts": one bit a port.
  */
 #include "arch/x86_64/heap.h"
 #include "arch/x86_64/msr_index.h"
@@ -13,10 +13,10 @@ enum { EXIT_ON_READ = 1, EXIT_ON_WRITE = 2 };
 
 static const uint32_t range_first[] = {0, 0xc0000000u, 0xc0010000u};
 
-static uint8_t *msrpm;
+static uint8_t *msrpms[2]; /* direct mode, virtual mode */
 static uint8_t *iopm;
 
-static void give(uint32_t number, uint8_t accesses)
+static void give(uint8_t *msrpm, uint32_t number, uint8_t accesses)
 {
     for (size_t range = 0; range < array_size(range_first); range++) {
         uint32_t index = number - range_first[range];
@@ -27,7 +27,7 @@ static void give(uint32_t number, uint8_t accesses)
     }
 }
 
-static void msrpm_fill(void)
+static void msrpm_fill(uint8_t *msrpm, bool virtual_interrupts)
 {
     memset(msrpm, 0xff, MSRPM_SIZE);
     for (size_t i = 0; i < msr_rule_count; i++) {
@@ -35,25 +35,29 @@ static void msrpm_fill(void)
         for (uint32_t number = rule->first; number <= rule->last; number++) {
             if (number == MSR_IA32_EFER) /* efer.c: its SVME bit must stay set */
                 continue;
-            give(number, (uint8_t)((rule->read == MSR_DIRECT ? EXIT_ON_READ : 0) |
-                                   (rule->write == MSR_DIRECT ? EXIT_ON_WRITE : 0)));
+            give(msrpm, number,
+                 (uint8_t)((msr_is_direct(rule->read, virtual_interrupts) ? EXIT_ON_READ : 0) |
+                           (msr_is_direct(rule->write, virtual_interrupts) ? EXIT_ON_WRITE : 0)));
         }
     }
 }
 
-bool svm_permission_maps_create(void)
+bool svm_permission_maps_create(bool virtual_interrupts)
 {
-    if (msrpm != NULL)
-        return true;
-    iopm = heap_alloc(IOPM_SIZE);
-    uint8_t *map = heap_alloc(MSRPM_SIZE);
-    if (iopm == NULL || map == NULL)
-        return false;
-    msrpm = map;
-    msrpm_fill();
-    memset(iopm, 0xff, IOPM_SIZE); /* every port exits */
+    if (iopm == NULL) {
+        iopm = heap_alloc(IOPM_SIZE);
+        if (iopm == NULL)
+            return false;
+        memset(iopm, 0xff, IOPM_SIZE); /* every port exits */
+    }
+    if (msrpms[virtual_interrupts] == NULL) {
+        msrpms[virtual_interrupts] = heap_alloc(MSRPM_SIZE);
+        if (msrpms[virtual_interrupts] == NULL)
+            return false;
+        msrpm_fill(msrpms[virtual_interrupts], virtual_interrupts);
+    }
     return true;
 }
 
-hpa_t svm_msrpm(void) { return heap_phys(msrpm); }
+hpa_t svm_msrpm(bool virtual_interrupts) { return heap_phys(msrpms[virtual_interrupts]); }
 hpa_t svm_iopm(void) { return heap_phys(iopm); }

@@ -26,19 +26,19 @@ enum svm_nmi {
 
 /* The AMD-V part of a vCPU. */
 struct svm_vcpu {
-    struct vmcb *vmcb;           /* one page */
-    struct vmcb *attempt;        /* the VMCB as it was before the first entry after `rewritten`: see svm_run */
+    struct vmcb *vmcb;    /* one page */
+    struct vmcb *attempt; /* the VMCB as it was before the first entry after `rewritten`: see svm_run */
     hpa_t vmcb_address;
-    bool flush;                  /* the next entry drops this ASID's translations */
-    bool flush_always;           /* shares its ASID: every entry does */
-    bool rewritten;              /* the VMCB was changed so that VMRUN may refuse it */
-    bool attempt_holds;          /* `attempt` is of the last entry */
-    bool virtual_interrupts;     /* physical interrupts and HLT exit; off in direct mode */
+    bool flush;         /* the next entry drops this ASID's translations */
+    bool flush_always;  /* shares its ASID: every entry does */
+    bool rewritten;     /* the VMCB was changed so that VMRUN may refuse it */
+    bool attempt_holds; /* `attempt` is of the last entry */
+    bool refused;       /* VMRUN refused the last entry */
     enum svm_nmi nmi;
-    bool nmi_wanted;             /* core/ waits for the NMI window */
-    bool stepping;               /* one instruction is run with TF, which the guest does not see */
-    bool guest_tf;               /* TF as the guest has it, while stepping */
-    uint64_t guest_dr6;          /* DR6 before the step */
+    bool nmi_wanted;    /* core/ waits for the NMI window */
+    bool stepping;      /* one instruction is run with TF, which the guest does not see */
+    bool guest_tf;      /* TF as the guest has it, while stepping */
+    uint64_t guest_dr6; /* DR6 before the step */
 };
 
 extern struct svm_capability svm_capability;
@@ -59,6 +59,11 @@ void svm_backend_advance(struct vcpu *vcpu, const struct exit *exit);
 void svm_inject_event(struct vcpu *vcpu, unsigned type, uint8_t vector, bool has_error, uint32_t error);
 void svm_inject_exception(struct vcpu *vcpu, uint8_t vector, uint32_t error_code);
 
+/* interrupt.c: virtual mode */
+bool svm_interrupt_ready(struct vcpu *vcpu);
+void svm_interrupt_inject(struct vcpu *vcpu, uint8_t vector);
+void svm_interrupt_quiet(struct vcpu *vcpu);
+
 /* exit.c: the hardware's record into the neutral one. False: dealt with here, enter again. */
 bool svm_exit_decode(struct vcpu *vcpu, struct exit *exit);
 
@@ -66,18 +71,19 @@ bool svm_exit_decode(struct vcpu *vcpu, struct exit *exit);
 uint64_t svm_efer_read(const struct vcpu *vcpu);
 bool must_check svm_efer_write(struct vcpu *vcpu, uint64_t value);
 
-/* nmi.c: which NMI may be injected when. The exits return as svm_exit_decode does. */
+/* nmi.c: which NMI may be injected when. */
 bool svm_nmi_inject(struct vcpu *vcpu);
-bool svm_nmi_iret_exit(struct vcpu *vcpu, struct exit *exit);
-bool svm_nmi_debug_exit(struct vcpu *vcpu, struct exit *exit); /* #DB: the step's or the guest's */
-bool svm_nmi_step_done(struct vcpu *vcpu); /* an emulated instruction was it; true: the guest wants its own #DB */
-uint64_t svm_nmi_hide_step(const struct vcpu *vcpu, uint64_t rflags);
-uint64_t svm_nmi_keep_step(const struct vcpu *vcpu, uint64_t rflags);
-bool svm_nmi_exit_at_once(const struct vcpu *vcpu); /* an event is to be delivered, and an NMI waits behind it */
+bool svm_nmi_window_opened(const struct vcpu *vcpu);   /* core/ waits for it, and now is the time */
+bool svm_nmi_waits_for_event(const struct vcpu *vcpu); /* the next entry delivers something else first */
+void svm_nmi_iret_exit(struct vcpu *vcpu);
+void svm_nmi_debug_exit(struct vcpu *vcpu);     /* #DB: the step's or the guest's */
+void svm_nmi_step_break_off(struct vcpu *vcpu); /* the instruction is not run by the CPU: emulated, or it faults */
+uint64_t svm_nmi_flags_shown(const struct vcpu *vcpu, uint64_t rflags); /* RFLAGS without the step's TF */
+uint64_t svm_nmi_flags_run(const struct vcpu *vcpu, uint64_t rflags);   /* and with it */
 
-/* permission_map.c: MSRPM and IOPM, the same for all vCPUs. False: no memory. */
-bool must_check svm_permission_maps_create(void);
-hpa_t svm_msrpm(void);
+/* permission_map.c: MSRPM and IOPM, shared by all vCPUs of one interrupt mode. False: no memory. */
+bool must_check svm_permission_maps_create(bool virtual_interrupts);
+hpa_t svm_msrpm(bool virtual_interrupts);
 hpa_t svm_iopm(void);
 
 /*

@@ -1,12 +1,13 @@
 /*
- * The virtual-machine control block: AMD APM vol. 2 (revision 3.42), appendix "Layout of VMCB", in that appendix's order.
- * The CPU reads it at VMRUN and VMLOAD, writes it at #VMEXIT and VMSAVE; in between it is ordinary memory. Pure.
+ * The virtual-machine control block: AMD APM vol. 2 (revision 3.42), appendix "Layout of VMCB", in that appendix's
+ * order. The CPU reads it at VMRUN and VMLOAD, writes it at #VMEXIT and VMSAVE; in between it is ordinary memory. Pure.
  */
 #pragma once
 
 #include "core/types.h"
 
-/* A segment register. `attributes` are bits 55:52 and 47:40 of a descriptor, packed: type, S, DPL, P, AVL, L, D/B, G. */
+/* A segment register. `attributes` are bits 55:52 and 47:40 of a descriptor, packed: type, S, DPL, P, AVL, L, D/B, G.
+ */
 struct vmcb_segment {
     uint16_t selector;
     uint16_t attributes;
@@ -95,10 +96,15 @@ _Static_assert(offsetof(struct vmcb_save, sysenter_eip) == 0x238, "VMCB layout")
 _Static_assert(offsetof(struct vmcb_save, cr2) == 0x240, "VMCB layout");
 _Static_assert(offsetof(struct vmcb_save, guest_pat) == 0x268, "VMCB layout");
 
+/* intercept_cr */
+#define SVM_INTERCEPT_CR8_READ  (1u << 8)
+#define SVM_INTERCEPT_CR8_WRITE (1u << 24)
+
 /* intercept1: offset 00Ch */
 #define SVM_INTERCEPT1_INTR        (1u << 0)
 #define SVM_INTERCEPT1_NMI         (1u << 1)
 #define SVM_INTERCEPT1_INIT        (1u << 3)
+#define SVM_INTERCEPT1_VINTR       (1u << 4)
 #define SVM_INTERCEPT1_RDPMC       (1u << 15)
 #define SVM_INTERCEPT1_CPUID       (1u << 18)
 #define SVM_INTERCEPT1_RSM         (1u << 19)
@@ -128,29 +134,34 @@ _Static_assert(offsetof(struct vmcb_save, guest_pat) == 0x268, "VMCB layout");
 /* TLB_CONTROL */
 enum { SVM_TLB_KEEP = 0, SVM_TLB_FLUSH_ALL = 1, SVM_TLB_FLUSH_ASID = 3 };
 
-#define SVM_V_INTR_MASKING     (1ull << 24) /* virtual_interrupt */
-#define SVM_INTERRUPT_SHADOW   (1ull << 0)  /* interrupt_shadow */
-#define SVM_NESTED_PAGING      (1ull << 0)  /* nested_control */
+/* virtual_interrupt: "Virtual Interrupts" */
+#define SVM_V_IRQ          (1ull << 8)
+#define SVM_V_PRIORITY_TOP (0xfull << 16)
+#define SVM_V_IGNORE_TPR   (1ull << 20)
+#define SVM_V_INTR_MASKING (1ull << 24)
+
+#define SVM_INTERRUPT_SHADOW (1ull << 0) /* interrupt_shadow */
+#define SVM_NESTED_PAGING    (1ull << 0) /* nested_control */
 
 /* EVENTINJ and EXITINTINFO: "Event Injection" */
-#define SVM_EVENT_VECTOR(e)    ((unsigned)(e) & 0xffu)
-#define SVM_EVENT_TYPE(e)      (((unsigned)(e) >> 8) & 7u)
-#define SVM_EVENT_ERROR_CODE   (1ull << 11)
-#define SVM_EVENT_VALID        (1ull << 31)
+#define SVM_EVENT_VECTOR(e)  ((unsigned)(e)&0xffu)
+#define SVM_EVENT_TYPE(e)    (((unsigned)(e) >> 8) & 7u)
+#define SVM_EVENT_ERROR_CODE (1ull << 11)
+#define SVM_EVENT_VALID      (1ull << 31)
 enum { SVM_EVENT_INTERRUPT = 0, SVM_EVENT_NMI = 2, SVM_EVENT_EXCEPTION = 3, SVM_EVENT_SOFTWARE = 4 };
 
 /* VMCB clean bits: "VMCB State Caching". A set bit lets the CPU use what it remembers of that group. */
 #define SVM_CLEAN_INTERCEPTS (1u << 0)
-#define SVM_CLEAN_NESTED     (1u << 4) /* nested CR3 and guest PAT */
+#define SVM_CLEAN_VIRTUAL    (1u << 3) /* virtual_interrupt */
 #define SVM_CLEAN_CR         (1u << 5) /* CR0, CR3, CR4, EFER */
 #define SVM_CLEAN_DR         (1u << 6) /* DR6, DR7 */
 #define SVM_CLEAN_CR2        (1u << 9)
-#define SVM_CLEAN_ALL        0x3ffu    /* groups 0 to 9; the rest are of features that are off here */
+#define SVM_CLEAN_ALL        0x3ffu /* groups 0 to 9; the rest are of features that are off here */
 
 /* "IOIO Intercept Information" in EXITINFO1 */
-#define SVM_IOIO_IN     (1u << 0)
-#define SVM_IOIO_STRING (1u << 2)
-#define SVM_IOIO_REPEAT (1u << 3)
+#define SVM_IOIO_IN         (1u << 0)
+#define SVM_IOIO_STRING     (1u << 2)
+#define SVM_IOIO_REPEAT     (1u << 3)
 #define SVM_IOIO_SIZE(info) (((unsigned)(info) >> 4) & 7u) /* bytes: one of 1, 2, 4 */
 #define SVM_IOIO_PORT(info) (((unsigned)(info) >> 16) & 0xffffu)
 
@@ -160,6 +171,8 @@ enum { SVM_EVENT_INTERRUPT = 0, SVM_EVENT_NMI = 2, SVM_EVENT_EXCEPTION = 3, SVM_
 
 /* Appendix "SVM Intercept Exit Codes" */
 enum svm_exit_code {
+    SVM_EXIT_CR8_READ = 0x008,
+    SVM_EXIT_CR8_WRITE = 0x018,
     SVM_EXIT_EXCEPTION = 0x040, /* + vector, 32 of them */
     SVM_EXIT_INTR = 0x060,
     SVM_EXIT_NMI = 0x061,

@@ -146,12 +146,14 @@ static void vmx_set_cr2(struct vcpu *vcpu, uint64_t address)
     cr2_write(address);
 }
 
-static void nmi_window(struct vcpu *vcpu, bool open)
+static void window_set(struct vcpu *vcpu, uint32_t window, bool open)
 {
     struct vmx_vcpu *v = vmx_of(vcpu);
-    v->processor_controls = open ? v->processor_controls | PROCESSOR_NMI_WINDOW
-                                 : v->processor_controls & ~PROCESSOR_NMI_WINDOW;
-    vmcs_write(VMCS_PROCESSOR_CONTROLS, v->processor_controls);
+    uint32_t wanted = open ? v->processor_controls | window : v->processor_controls & ~window;
+    if (wanted == v->processor_controls)
+        return;
+    v->processor_controls = wanted;
+    vmcs_write(VMCS_PROCESSOR_CONTROLS, wanted);
 }
 
 static bool vmx_inject_nmi(struct vcpu *vcpu)
@@ -159,13 +161,30 @@ static bool vmx_inject_nmi(struct vcpu *vcpu)
     uint64_t blocked = INTERRUPTIBILITY_STI | INTERRUPTIBILITY_MOV_SS | INTERRUPTIBILITY_NMI;
     if ((vmcs_read(VMCS_GUEST_INTERRUPTIBILITY) & blocked) ||
         (vmcs_read(VMCS_ENTRY_INTERRUPTION) & INTERRUPTION_VALID)) {
-        nmi_window(vcpu, true);
+        window_set(vcpu, PROCESSOR_NMI_WINDOW, true);
         return false;
     }
-    nmi_window(vcpu, false);
+    window_set(vcpu, PROCESSOR_NMI_WINDOW, false);
     vmx_inject(2, INTERRUPTION_NMI, false, 0);
     return true;
 }
+
+static bool vmx_interrupt_ready(struct vcpu *vcpu)
+{
+    bool blocked = (vmcs_read(VMCS_GUEST_INTERRUPTIBILITY) & (INTERRUPTIBILITY_STI | INTERRUPTIBILITY_MOV_SS)) != 0 ||
+                   !(vmcs_read(VMCS_GUEST_RFLAGS) & RFLAGS_IF) ||
+                   (vmcs_read(VMCS_ENTRY_INTERRUPTION) & INTERRUPTION_VALID) != 0;
+    window_set(vcpu, PROCESSOR_INTERRUPT_WINDOW, blocked);
+    return !blocked;
+}
+
+static void vmx_inject_interrupt(struct vcpu *vcpu, uint8_t vector)
+{
+    (void)vcpu;
+    vmx_inject(vector, INTERRUPTION_EXTERNAL, false, 0);
+}
+
+static void vmx_interrupt_quiet(struct vcpu *vcpu) { window_set(vcpu, PROCESSOR_INTERRUPT_WINDOW, false); }
 
 static bool vmx_set_timer(struct vcpu *vcpu, uint64_t ticks)
 {
@@ -219,6 +238,9 @@ const struct backend vmx_backend = {
     .advance = vmx_backend_advance,
     .inject_exception = vmx_inject_exception,
     .inject_nmi = vmx_inject_nmi,
+    .interrupt_ready = vmx_interrupt_ready,
+    .inject_interrupt = vmx_inject_interrupt,
+    .interrupt_quiet = vmx_interrupt_quiet,
     .set_timer = vmx_set_timer,
     .view = vmx_vcpu_view,
     .write_back = vmx_write_back,

@@ -19,16 +19,17 @@ static void give(uint8_t *bitmap, uint32_t number)
         bitmap[(high ? HIGH : 0) + bit / 8] &= (uint8_t) ~(1u << bit % 8);
 }
 
-void vmx_msr_bitmap_fill(uint64_t *page)
+void vmx_msr_bitmap_fill(uint64_t *page, bool virtual_interrupts)
 {
     uint8_t *bitmap = (uint8_t *)page;
+    msr_constants_index();
     memset(bitmap, 0xff, PAGE_SIZE);
     for (size_t i = 0; i < msr_rule_count; i++) {
         const struct msr_rule *rule = &msr_rules[i];
         for (uint32_t number = rule->first; number <= rule->last; number++) {
-            if (rule->read == MSR_DIRECT)
+            if (msr_is_direct(rule->read, virtual_interrupts))
                 give(bitmap, number);
-            if (rule->write == MSR_DIRECT)
+            if (msr_is_direct(rule->write, virtual_interrupts))
                 give(bitmap + WRITE, number);
         }
     }

@@ -3,41 +3,12 @@
  * "Information for VM Exits".
  */
 #include "arch/x86_64/cpu.h"
+#include "arch/x86_64/vmx/exit_reason.h"
 #include "arch/x86_64/vmx/vmx.h"
 #include "core/bytes.h"
 
 void trap_nmi_unblock(void); /* trap_entry.S */
 
-enum {
-    VMX_REASON_EXCEPTION_OR_NMI = 0,
-    VMX_REASON_EXTERNAL_INTERRUPT = 1,
-    VMX_REASON_TRIPLE_FAULT = 2,
-    VMX_REASON_NMI_WINDOW = 8,
-    VMX_REASON_CPUID = 10,
-    VMX_REASON_GETSEC = 11,
-    VMX_REASON_HLT = 12,
-    VMX_REASON_INVD = 13,
-    VMX_REASON_RDPMC = 15,
-    VMX_REASON_RSM = 17,
-    VMX_REASON_VMCALL = 18,
-    VMX_REASON_VMCLEAR = 19,
-    VMX_REASON_VMXON = 27, /* 19 to 27: the VMX instructions */
-    VMX_REASON_CONTROL_REGISTER = 28,
-    VMX_REASON_IO = 30,
-    VMX_REASON_RDMSR = 31,
-    VMX_REASON_WRMSR = 32,
-    VMX_REASON_INVALID_GUEST_STATE = 33,
-    VMX_REASON_MSR_LOADING = 34,
-    VMX_REASON_MWAIT = 36,
-    VMX_REASON_MONITOR = 39,
-    VMX_REASON_MACHINE_CHECK_AT_ENTRY = 41,
-    VMX_REASON_EPT_VIOLATION = 48,
-    VMX_REASON_INVEPT = 50,
-    VMX_REASON_PREEMPTION_TIMER = 52,
-    VMX_REASON_INVVPID = 53,
-    VMX_REASON_WBINVD = 54,
-    VMX_REASON_XSETBV = 55,
-};
 #define REASON_ENTRY_FAILURE (1u << 31)
 enum { VECTOR_UD = 6, VECTOR_GP = 13, VECTOR_AC = 17 };
 
@@ -117,6 +88,13 @@ static bool control_register_handle(struct vcpu *vcpu, struct exit *exit)
 {
     exit->kind = EXIT_CONTROL_REGISTER;
     exit->raw_detail = vmcs_read(VMCS_EXIT_QUALIFICATION);
+    exit->address = exit->raw_detail & 15;
+    exit->write = (exit->raw_detail & 0x30) == 0;
+    exit->gpr = (exit->raw_detail >> 8) & 15;
+    if (exit->address == 8) {
+        vcpu->gpr[GPR_RSP] = vmcs_read(VMCS_GUEST_RSP);
+        return true;
+    }
     vcpu->stats.exits[EXIT_CONTROL_REGISTER]++;
     if (vmx_control_register_exit(vcpu, exit->raw_detail))
         vmx_backend_advance(vcpu, exit);
@@ -156,6 +134,8 @@ bool vmx_exit_decode(struct vcpu *vcpu, struct exit *exit)
         return plain(exit, EXIT_INTERRUPT);
     case VMX_REASON_TRIPLE_FAULT:
         return plain(exit, EXIT_TRIPLE_FAULT);
+    case VMX_REASON_INTERRUPT_WINDOW:
+        return plain(exit, EXIT_INTERRUPT_WINDOW);
     case VMX_REASON_NMI_WINDOW:
         return plain(exit, EXIT_NMI_WINDOW);
     case VMX_REASON_CPUID:

@@ -11,13 +11,11 @@
 /* The VT-x part of a vCPU. */
 struct vmx_vcpu {
     void *vmcs;                /* one page; its head is the revision */
-    uint64_t *msr_bitmap;      /* one page, the same for all */
     uint32_t processor_controls; /* as written: the NMI window comes and goes */
     uint32_t pin_controls;
     uint32_t secondary_controls;
     uint32_t timer;            /* preemption timer value of each entry; 0: off */
     bool launched;
-    bool window_wanted;        /* an NMI waits for the NMI window */
     uint64_t last_error;       /* VM-instruction error of a failed entry, 0: none */
 };
 
@@ -51,4 +49,4 @@ enum vmx_entered vmx_enter(struct vcpu *vcpu, bool launched);
 extern const char vmx_exit_landing[];
 
 /* bitmap.c */
-void vmx_msr_bitmap_fill(uint64_t *page);
+void vmx_msr_bitmap_fill(uint64_t *page, bool virtual_interrupts);

@@ -1,0 +1,223 @@
+/*
+ * AMD-V as core/ sees it.
+ */
+#include "arch/x86_64/apic.h"
+#include "arch/x86_64/backends.h"
+#include "arch/x86_64/cpu.h"
+#include "arch/x86_64/cpu_instructions.h"
+#include "arch/x86_64/heap.h"
+#include "arch/x86_64/msr_index.h"
+#include "arch/x86_64/percpu.h"
+#include "arch/x86_64/svm/svm.h"
+#include "core/bytes.h"
+#include "core/partition.h"
+
+struct svm_capability svm_capability;
+
+/* Exceptions that push an error code: #DF, #TS, #NP, #SS, #GP, #PF, #AC, #CP, #VC, #SX. */
+#define VECTORS_WITH_ERROR                                                                                             \
+    (1u << 8 | 1u << 10 | 1u << 11 | 1u << 12 | 1u << 13 | 1u << 14 | 1u << 17 | 1u << 21 | 1u << 29 | 1u << 30)
+#define ATTRIBUTE_LONG (1u << 9)
+#define RFLAGS_TF      (1ull << 8)
+#define DR6_BS         (1ull << 14)
+enum { VECTOR_DB = 1 };
+
+/* What each CPU needs while it is a host. */
+static struct host_pages {
+    void *save_area;   /* VMRUN keeps the host's registers here; only the CPU knows how */
+    struct vmcb *vmcb; /* those that VMRUN does not keep: FS, GS, TR, LDTR and their MSRs */
+} host_pages[MACHINE_MAX_CPUS];
+
+static bool svm_probe(struct cpu_caps *caps, struct sink *out)
+{
+    svm_capability_read(&svm_capability);
+    caps->nested_2m = svm_capability.there;
+    caps->nested_1g = svm_capability.pages_1g;
+    return svm_capability_report(&svm_capability, out);
+}
+
+static bool host_pages_take(struct host_pages *pages)
+{
+    if (pages->save_area == NULL)
+        pages->save_area = heap_alloc(PAGE_SIZE);
+    if (pages->vmcb == NULL)
+        pages->vmcb = heap_alloc(sizeof *pages->vmcb);
+    return pages->save_area != NULL && pages->vmcb != NULL;
+}
+
+static bool svm_cpu_on(struct sink *errors)
+{
+    struct svm_capability here;
+    struct host_pages *pages = &host_pages[cpu_current()];
+    uint64_t vm_cr;
+    svm_capability_read(&here);
+    if (!here.there || here.locked_off) {
+        sink_print(errors, "CPU %u: AMD-V is not there or locked off by firmware on this CPU alone\n", cpu_current());
+        return false;
+    }
+    if (!host_pages_take(pages)) {
+        sink_print(errors, "CPU %u: no memory left for its host save area\n", cpu_current());
+        return false;
+    }
+    if (cpu_msr_read(MSR_VM_CR, &vm_cr) && (vm_cr & VM_CR_SVMDIS) && !cpu_msr_write(MSR_VM_CR, vm_cr & ~VM_CR_SVMDIS)) {
+        sink_print(errors, "CPU %u: AMD-V is switched off and VM_CR cannot be written\n", cpu_current());
+        return false;
+    }
+    if (!cpu_msr_write(MSR_IA32_EFER, msr_read(MSR_IA32_EFER) | EFER_SVME) ||
+        !cpu_msr_write(MSR_VM_HSAVE_PA, heap_phys(pages->save_area).raw)) {
+        sink_print(errors, "CPU %u: EFER.SVME or VM_HSAVE_PA was refused\n", cpu_current());
+        return false;
+    }
+    __asm__ volatile("vmsave %0" : : "a"(heap_phys(pages->vmcb).raw) : "memory");
+    return true;
+}
+
+static void svm_cpu_off(void)
+{
+    msr_write(MSR_VM_HSAVE_PA, 0);
+    msr_write(MSR_IA32_EFER, msr_read(MSR_IA32_EFER) & ~EFER_SVME);
+}
+
+/* VMRUN may refuse what was written since the last exit, and then leaves the host's registers in the guest's: keep a
+ * copy. */
+static void attempt_keep(struct svm_vcpu *s)
+{
+    s->attempt_holds = s->rewritten;
+    if (s->rewritten)
+        memcpy(s->attempt, s->vmcb, sizeof *s->attempt);
+    s->rewritten = false;
+}
+
+static enum svm_entered enter(struct vcpu *vcpu)
+{
+    struct svm_vcpu *s = svm_of(vcpu);
+    struct vmcb *v = s->vmcb;
+    v->save.rax = vcpu->gpr[GPR_RAX];
+    v->save.rsp = vcpu->gpr[GPR_RSP];
+    bool flush = s->flush || s->flush_always;
+    bool by_asid = svm_capability.features & SVM_FEATURE_FLUSH_BY_ASID;
+    v->control.tlb_control = !flush ? SVM_TLB_KEEP : by_asid ? SVM_TLB_FLUSH_ASID : SVM_TLB_FLUSH_ALL;
+    attempt_keep(s);
+    if (svm_nmi_waits_for_event(vcpu)) {
+        /* Held until VMRUN, this NMI ends the guest directly behind the delivery, before its first instruction. */
+        __asm__ volatile("clgi" : : : "memory");
+        apic_send_nmi(percpu_this()->apic_id);
+    }
+    enum svm_entered entered = svm_enter(vcpu, s->vmcb_address.raw, heap_phys(host_pages[cpu_current()].vmcb).raw);
+    if (entered == SVM_KICKED) {
+        s->rewritten = s->attempt_holds;
+        return entered;
+    }
+    s->flush = false;
+    vcpu->gpr[GPR_RAX] = v->save.rax;
+    vcpu->gpr[GPR_RSP] = v->save.rsp;
+    v->control.event_injection = 0;
+    v->control.clean = SVM_CLEAN_ALL;
+    return entered;
+}
+
+static void svm_run(struct vcpu *vcpu, struct exit *exit)
+{
+    for (;;) {
+        if (enter(vcpu) == SVM_KICKED) {
+            *exit = (struct exit){.kind = EXIT_KICK};
+            return;
+        }
+        if (svm_exit_decode(vcpu, exit))
+            return;
+        if (svm_nmi_window_opened(vcpu)) {
+            *exit = (struct exit){.kind = EXIT_NMI_WINDOW};
+            return;
+        }
+    }
+}
+
+void svm_backend_advance(struct vcpu *vcpu, const struct exit *exit)
+{
+    struct vmcb *v = svm_vmcb(vcpu);
+    uint64_t rip = v->save.rip + exit->length;
+    bool long_mode = (v->save.efer & EFER_LMA) && (v->save.cs.attributes & ATTRIBUTE_LONG);
+    v->save.rip = long_mode ? rip : rip & UINT32_MAX;
+    v->control.interrupt_shadow &= ~SVM_INTERRUPT_SHADOW;
+    svm_nmi_step_break_off(vcpu);
+    /* A guest that single-steps expects its #DB after this instruction too. */
+    if ((v->save.rflags & RFLAGS_TF) && !(v->control.event_injection & SVM_EVENT_VALID)) {
+        v->save.dr6 |= DR6_BS;
+        v->control.clean &= ~SVM_CLEAN_DR;
+        svm_inject_event(vcpu, SVM_EVENT_EXCEPTION, VECTOR_DB, false, 0);
+    }
+}
+
+void svm_inject_event(struct vcpu *vcpu, unsigned type, uint8_t vector, bool has_error, uint32_t error)
+{
+    svm_vmcb(vcpu)->control.event_injection =
+        (uint64_t)error << 32 | SVM_EVENT_VALID | (has_error ? SVM_EVENT_ERROR_CODE : 0) | type << 8 | vector;
+    svm_of(vcpu)->rewritten = true;
+}
+
+void svm_inject_exception(struct vcpu *vcpu, uint8_t vector, uint32_t error_code)
+{
+    /* In real mode exceptions push no error code. */
+    bool protected_mode = svm_vmcb(vcpu)->save.cr0 & CR0_PE;
+    bool has_error = protected_mode && vector < 32 && ((VECTORS_WITH_ERROR >> vector) & 1);
+    svm_nmi_step_break_off(vcpu);
+    svm_inject_event(vcpu, SVM_EVENT_EXCEPTION, vector, has_error, has_error ? error_code : 0);
+}
+
+/* AMD-V has no timer that ends a guest and is not the guest's. */
+static bool svm_set_timer(struct vcpu *vcpu, uint64_t ticks)
+{
+    (void)vcpu;
+    return ticks == 0;
+}
+
+/* RSP goes into the VMCB with every entry. */
+static void svm_write_back(struct vcpu *vcpu, uint64_t rflags)
+{
+    svm_vmcb(vcpu)->save.rflags = svm_nmi_flags_run(vcpu, rflags);
+}
+
+static void svm_set_cr2(struct vcpu *vcpu, uint64_t address)
+{
+    svm_vmcb(vcpu)->save.cr2 = address;
+    svm_vmcb(vcpu)->control.clean &= ~SVM_CLEAN_CR2;
+}
+
+static void svm_nested_flush(struct vcpu *vcpu) { svm_of(vcpu)->flush = true; }
+
+/* APM vol. 2, "Nested Paging": every access of the guest is one of a user, and A and D need not be set by the CPU. */
+static const struct nested_format npt_format = {
+    .name = "NPT",
+    .table = 0x27, /* P, R/W, U/S, A */
+    .leaf = 0x65,  /* P, U/S, A, D */
+    .leaf_large = 1u << 7,
+    .write_back = 0,     /* entry 0 of the host's PAT: firmware and we leave it write-back */
+    .uncached = 3u << 3, /* PCD, PWT: entry 3 */
+    .read = 0,
+    .write = 2,
+    .execute = 0,
+    .no_execute = 1ull << 63,
+};
+
+const struct backend svm_backend = {
+    .name = "AMD-V",
+    .probe = svm_probe,
+    .cpu_on = svm_cpu_on,
+    .cpu_off = svm_cpu_off,
+    .vcpu_create = svm_vcpu_create,
+    .vcpu_reset = svm_vcpu_reset,
+    .run = svm_run,
+    .advance = svm_backend_advance,
+    .inject_exception = svm_inject_exception,
+    .inject_nmi = svm_nmi_inject,
+    .interrupt_ready = svm_interrupt_ready,
+    .inject_interrupt = svm_interrupt_inject,
+    .interrupt_quiet = svm_interrupt_quiet,
+    .set_timer = svm_set_timer,
+    .view = svm_vcpu_view,
+    .write_back = svm_write_back,
+    .set_cr2 = svm_set_cr2,
+    .dump = svm_vcpu_dump,
+    .nested_format = &npt_format,
+    .nested_flush = svm_nested_flush,
+};

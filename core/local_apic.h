@@ -1,0 +1,2 @@
+#pragma once
+#include "drivers/virt/local_apic.h"

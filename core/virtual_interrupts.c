@@ -1,0 +1,198 @@
+#include "core/virtual_interrupts.h"
+
+#include "core/cpu.h"
+#include "core/exit_handle.h"
+#include "core/local_apic.h"
+
+/* Firmware hands the machine over in "virtual wire mode": LINT0 of the boot CPU takes the 8259s, LINT1 the NMI. */
+enum { LVT_EXTINT = 0x700, LVT_NMI = 0x400, SVR_ENABLED = 0x1ff };
+enum { APIC_SVR = 0xf0, APIC_LVT_LINT0 = 0x350, APIC_LVT_LINT1 = 0x360 };
+
+static void register_set(struct local_apic *apic, uint64_t offset, uint32_t value, uint64_t now)
+{
+    struct bus_access access = {.address = LOCAL_APIC_BASE + offset, .size = 4, .write = true, .value = value};
+    struct local_apic_outcome outcome;
+    bool answered = local_apic_memory(apic, offset, &access, now, &outcome);
+    (void)answered; /* after power-on the page is there */
+}
+
+/* The timer's input clock is the one that CPUID tells the guest about. */
+static uint64_t bus_hz(const struct vcpu *vcpu)
+{
+    const struct partition *p = vcpu->partition;
+    struct cpuid_guest guest = {
+        .tsc_hz = p->machine->tsc_hz, .cpu_count = p->vcpu_count, .apic_ids = p->apic_ids, .virtual_apic = true};
+    struct cpuid_regs r;
+    cpuid_answer(&guest, 0x15, 0, cpu_cpuid, &r);
+    return r.ecx != 0 ? r.ecx : p->machine->tsc_hz;
+}
+
+void virtual_interrupts_reset(struct vcpu *vcpu)
+{
+    struct local_apic_config config = {
+        .id = vcpu->apic_id,
+        .bootstrap = vcpu->index == 0,
+        .x2apic = true,
+        .tsc_deadline = true,
+        .tsc_hz = vcpu->partition->machine->tsc_hz,
+        .bus_hz = bus_hz(vcpu),
+    };
+    local_apic_power_on(vcpu->apic, &config);
+    if (vcpu->index != 0)
+        return;
+    uint64_t now = cpu_clock();
+    register_set(vcpu->apic, APIC_SVR, SVR_ENABLED, now);
+    register_set(vcpu->apic, APIC_LVT_LINT0, LVT_EXTINT, now);
+    register_set(vcpu->apic, APIC_LVT_LINT1, LVT_NMI, now);
+}
+
+static void post(struct vcpu *target, const struct interrupt_message *message)
+{
+    if (local_apic_post(target->apic, message))
+        cpu_kick(target->cpu);
+}
+
+/* Whom the message means: by shorthand, else by what the models say of the destination. */
+static bool reaches(const struct partition *p, const struct interrupt_message *message, uint32_t target, uint32_t sender)
+{
+    switch (message->shorthand) {
+    case SHORTHAND_SELF:
+        return target == sender;
+    case SHORTHAND_ALL:
+        return true;
+    case SHORTHAND_OTHERS:
+        return target != sender;
+    case SHORTHAND_NONE:
+        return local_apic_matches(p->vcpus[target].apic, message);
+    }
+    return false;
+}
+
+enum interrupt_verdict virtual_interrupts_send(struct partition *p, const struct interrupt_message *message,
+                                               uint32_t sender)
+{
+    bool any = false;
+    for (uint32_t i = 0; i < p->vcpu_count; i++) {
+        if (!reaches(p, message, i, sender))
+            continue;
+        any = true;
+        if (!partition_request(&p->vcpus[i], message)) /* NMI, INIT, start-up go the way they go in direct mode */
+            post(&p->vcpus[i], message);
+        if (message->delivery == DELIVERY_LOWEST)
+            break;
+    }
+    return any ? INTERRUPT_DELIVER : INTERRUPT_NOTHING;
+}
+
+void virtual_interrupts_extint(struct partition *p, bool asserted)
+{
+    if (local_apic_post_line(p->vcpus[0].apic, LOCAL_APIC_LINT0, asserted))
+        cpu_kick(p->vcpus[0].cpu);
+}
+
+static void carry_out(struct vcpu *vcpu, const struct local_apic_outcome *outcome)
+{
+    struct partition *p = vcpu->partition;
+    if (outcome->send && virtual_interrupts_send(p, &outcome->message, vcpu->index) == INTERRUPT_BAD_MODE)
+        p->dropped_interrupts++;
+    if (outcome->eoi) {
+        struct platform_outcome after;
+        platform_eoi(p->platform, outcome->eoi_vector, cpu_clock(), &after);
+        partition_deliver(p, &after);
+    }
+}
+
+bool virtual_interrupts_msr_read(struct vcpu *vcpu, uint32_t number, uint64_t *value)
+{
+    return local_apic_msr_read(vcpu->apic, number, cpu_clock(), value);
+}
+
+bool virtual_interrupts_msr_write(struct vcpu *vcpu, uint32_t number, uint64_t value)
+{
+    struct local_apic_outcome outcome;
+    if (!local_apic_msr_write(vcpu->apic, number, value, cpu_clock(), &outcome))
+        return false;
+    carry_out(vcpu, &outcome);
+    return true;
+}
+
+bool virtual_interrupts_owns_memory(const struct vcpu *vcpu, uint64_t address)
+{
+    return vcpu->apic != NULL && local_apic_page(vcpu->apic) && address >= LOCAL_APIC_BASE &&
+           address - LOCAL_APIC_BASE < LOCAL_APIC_WINDOW_SIZE;
+}
+
+bool virtual_interrupts_memory(struct vcpu *vcpu, struct bus_access *access)
+{
+    struct local_apic_outcome outcome;
+    if (!virtual_interrupts_owns_memory(vcpu, access->address) ||
+        !local_apic_memory(vcpu->apic, access->address - LOCAL_APIC_BASE, access, cpu_clock(), &outcome))
+        return false;
+    carry_out(vcpu, &outcome);
+    return true;
+}
+
+bool virtual_interrupts_cr8(struct vcpu *vcpu, const struct exit *exit)
+{
+    if (exit->write)
+        return local_apic_set_cr8(vcpu->apic, vcpu->gpr[exit->gpr]);
+    vcpu->gpr[exit->gpr] = local_apic_cr8(vcpu->apic);
+    return true;
+}
+
+/* What the vCPU's own local APIC raised beside vectors: an LVT entry set to NMI. */
+static void take_events(struct vcpu *vcpu)
+{
+    if (local_apic_take_events(vcpu->apic) & LOCAL_APIC_EVENT_NMI)
+        __atomic_fetch_or(&vcpu->requests, VCPU_REQUEST_NMI, __ATOMIC_ACQ_REL);
+}
+
+/* Injects the one interrupt that is next, if the guest can take it now. */
+static bool inject_next(struct vcpu *vcpu, const struct backend *backend)
+{
+    struct local_apic *apic = vcpu->apic;
+    bool extint = local_apic_extint(apic);
+    int vector = extint ? 0 : local_apic_pending(apic);
+    if (vector < 0) {
+        backend->interrupt_quiet(vcpu);
+        return false;
+    }
+    if (!backend->interrupt_ready(vcpu))
+        return false;
+    if (extint) {
+        struct platform_outcome outcome;
+        local_apic_take_extint(apic);
+        vector = platform_acknowledge(vcpu->partition->platform, cpu_clock(), &outcome);
+        partition_deliver(vcpu->partition, &outcome);
+    } else {
+        local_apic_take(apic, (uint8_t)vector);
+    }
+    backend->inject_interrupt(vcpu, (uint8_t)vector);
+    return true;
+}
+
+static void lower(uint64_t *due, uint64_t to)
+{
+    if (to < *due)
+        *due = to;
+}
+
+bool virtual_interrupts_prepare(struct vcpu *vcpu, const struct backend *backend, uint64_t *due)
+{
+    struct partition *p = vcpu->partition;
+    uint64_t now = cpu_clock();
+    if (vcpu->index == 0 && now >= platform_due(p->platform)) {
+        struct platform_outcome outcome;
+        platform_tick(p->platform, now, &outcome);
+        partition_deliver(p, &outcome);
+    }
+    local_apic_absorb(vcpu->apic);
+    local_apic_tick(vcpu->apic, now);
+    take_events(vcpu);
+    if (inject_next(vcpu, backend))
+        vcpu->state = VCPU_RUNNING;
+    lower(due, local_apic_next_deadline(vcpu->apic));
+    if (vcpu->index == 0)
+        lower(due, platform_due(p->platform));
+    return vcpu->state == VCPU_RUNNING;
+}

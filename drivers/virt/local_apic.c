@@ -1,0 +1,172 @@
+/*
+ * The local APIC as a whole: power-on, INIT, its mode, and the ways in: memory, MSRs, CR8.
+ *
+ *   mode       IA32_APIC_BASE EN EXTD   reached through
+ *   disabled                  0  0      every mode
+ *   xAPIC                     1  0      memory at FEE00000h
+ *   x2APIC                    1  1      MSRs 800h-83Fh
+ */
+#include "drivers/virt/local_apic_registers.h"
+
+#include "core/bytes.h"
+
+enum { REGISTER_STRIDE = 0x10, REGISTER_END = 0x400, CR8_MAX = 15, CR8_SHIFT = 4 };
+
+/* "Local APIC State After Power-Up or Reset". The counter's state beyond its registers goes with them. */
+static void reset_registers(struct local_apic *lapic)
+{
+    bool x2apic = local_apic_mode(lapic) == APIC_MODE_X2APIC;
+
+    __atomic_store_n(&lapic->ldr, x2apic ? local_apic_x2apic_ldr(lapic->config.id) : 0, __ATOMIC_RELAXED);
+    __atomic_store_n(&lapic->dfr, DFR_FLAT, __ATOMIC_RELAXED);
+    lapic->tpr = 0;
+    lapic->svr = SVR_RESET;
+    lapic->esr = 0;
+    lapic->errors = 0;
+    lapic->error_signalled = false;
+    lapic->icr_low = 0;
+    lapic->icr_high = 0;
+    for (uint32_t entry = 0; entry < LOCAL_APIC_LVTS; entry++)
+        lapic->lvt[entry] = LVT_MASKED;
+    memset(&lapic->timer, 0, sizeof lapic->timer);
+    memset(lapic->irr, 0, sizeof lapic->irr);
+    memset(lapic->isr, 0, sizeof lapic->isr);
+    memset(lapic->tmr, 0, sizeof lapic->tmr);
+    lapic->extint_message = false;
+}
+
+void local_apic_power_on(struct local_apic *lapic, const struct local_apic_config *config)
+{
+    memset(lapic, 0, sizeof *lapic);
+    lapic->config = *config;
+    lapic->base = LOCAL_APIC_BASE | APIC_BASE_EN | (config->bootstrap ? APIC_BASE_BSP : 0);
+    reset_registers(lapic);
+}
+
+void local_apic_init_reset(struct local_apic *lapic)
+{
+    local_apic_forget_posts(lapic);
+    reset_registers(lapic);
+}
+
+/*
+ * "x2APIC State Transitions": x2APIC mode is entered from xAPIC mode only and left by disabling only; EXTD without EN
+ * does not exist. The way to or from the disabled state loses all registers but the id.
+ */
+static bool change_mode(struct local_apic *lapic, uint64_t mode)
+{
+    uint64_t before = local_apic_mode(lapic);
+
+    if (mode == before)
+        return true;
+    if (mode == APIC_BASE_EXTD || (mode == APIC_MODE_X2APIC && before != APIC_MODE_XAPIC) ||
+        (mode == APIC_MODE_XAPIC && before == APIC_MODE_X2APIC))
+        return false;
+    __atomic_store_n(&lapic->base, (lapic->base & ~APIC_BASE_MODE) | mode, __ATOMIC_RELAXED);
+    if (mode == APIC_MODE_X2APIC) {
+        __atomic_store_n(&lapic->ldr, local_apic_x2apic_ldr(lapic->config.id), __ATOMIC_RELAXED);
+        lapic->icr_high = 0; /* holds 8 bits of destination in one mode and 32 in the other */
+    } else {
+        reset_registers(lapic);
+    }
+    return true;
+}
+
+/* BSP is the platform's to say; a write to it is ignored. Every other bit but the mode must be as it is. */
+static bool write_base(struct local_apic *lapic, uint64_t value)
+{
+    uint64_t changeable = APIC_BASE_EN | APIC_BASE_BSP | (lapic->config.x2apic ? APIC_BASE_EXTD : 0);
+
+    return ((value ^ lapic->base) & ~changeable) == 0 && change_mode(lapic, value & APIC_BASE_MODE);
+}
+
+bool local_apic_page(const struct local_apic *lapic) { return local_apic_mode(lapic) == APIC_MODE_XAPIC; }
+
+bool local_apic_memory(struct local_apic *lapic, uint64_t offset, struct bus_access *access, uint64_t now,
+                       struct local_apic_outcome *outcome)
+{
+    *outcome = (struct local_apic_outcome){0};
+    if (!local_apic_page(lapic))
+        return false;
+    if (!access->write)
+        access->value = 0;
+    /* "Register addresses are aligned on 128-bit boundaries": what else happens is model specific, here nothing. */
+    if (access->size != 4 || offset % REGISTER_STRIDE != 0)
+        return true;
+    const struct local_apic_register *at = offset < REGISTER_END ? local_apic_register((uint32_t)offset) : NULL;
+    if (at == NULL || (at->rules & (RULE_XAPIC_READ | RULE_XAPIC_WRITE)) == 0)
+        local_apic_error(lapic, ESR_REGISTER);
+    else if (access->write && (at->rules & RULE_XAPIC_WRITE) != 0)
+        local_apic_register_write(lapic, (uint32_t)offset, (uint32_t)access->value, now, outcome);
+    else if (!access->write && (at->rules & RULE_XAPIC_READ) != 0)
+        access->value = local_apic_register_read(lapic, (uint32_t)offset, now);
+    return true;
+}
+
+/* The register behind an MSR, if the present mode has it and `rule` allows it; NULL otherwise. */
+static const struct local_apic_register *x2apic_register(const struct local_apic *lapic, uint32_t number, uint8_t rule)
+{
+    if (local_apic_mode(lapic) != APIC_MODE_X2APIC || number < MSR_X2APIC_FIRST || number > MSR_X2APIC_LAST)
+        return NULL;
+    const struct local_apic_register *at = local_apic_register((number - MSR_X2APIC_FIRST) * REGISTER_STRIDE);
+    return (at->rules & rule) != 0 ? at : NULL;
+}
+
+bool local_apic_msr_read(struct local_apic *lapic, uint32_t number, uint64_t now, uint64_t *value)
+{
+    if (number == MSR_IA32_APIC_BASE) {
+        *value = lapic->base;
+        return true;
+    }
+    if (number == MSR_IA32_TSC_DEADLINE) {
+        if (lapic->config.tsc_deadline)
+            *value = local_apic_timer_read_deadline(lapic, now);
+        return lapic->config.tsc_deadline;
+    }
+    if (x2apic_register(lapic, number, RULE_X2APIC_READ) == NULL)
+        return false;
+    uint32_t offset = (number - MSR_X2APIC_FIRST) * REGISTER_STRIDE;
+    *value = local_apic_register_read(lapic, offset, now);
+    if (offset == APIC_ICR_LOW)
+        *value |= (uint64_t)lapic->icr_high << 32;
+    return true;
+}
+
+/* "Reserved Bit Checking": ICR is the only register of 64 bits. */
+static bool write_x2apic(struct local_apic *lapic, uint32_t number, uint64_t value, uint64_t now,
+                         struct local_apic_outcome *outcome)
+{
+    const struct local_apic_register *at = x2apic_register(lapic, number, RULE_X2APIC_WRITE);
+    uint32_t offset = (number - MSR_X2APIC_FIRST) * REGISTER_STRIDE;
+
+    if (at == NULL || ((uint32_t)value & ~at->writable) != 0 || (offset != APIC_ICR_LOW && value >> 32 != 0))
+        return false;
+    if (offset == APIC_ICR_LOW)
+        lapic->icr_high = (uint32_t)(value >> 32);
+    local_apic_register_write(lapic, offset, (uint32_t)value, now, outcome);
+    return true;
+}
+
+bool local_apic_msr_write(struct local_apic *lapic, uint32_t number, uint64_t value, uint64_t now,
+                          struct local_apic_outcome *outcome)
+{
+    *outcome = (struct local_apic_outcome){0};
+    if (number == MSR_IA32_APIC_BASE)
+        return write_base(lapic, value);
+    if (number == MSR_IA32_TSC_DEADLINE) {
+        if (lapic->config.tsc_deadline)
+            local_apic_timer_write_deadline(lapic, value, now);
+        return lapic->config.tsc_deadline;
+    }
+    return write_x2apic(lapic, number, value, now, outcome);
+}
+
+uint64_t local_apic_cr8(const struct local_apic *lapic) { return lapic->tpr >> CR8_SHIFT; }
+
+bool local_apic_set_cr8(struct local_apic *lapic, uint64_t value)
+{
+    if (value > CR8_MAX)
+        return false;
+    lapic->tpr = (uint8_t)(value << CR8_SHIFT);
+    return true;
+}

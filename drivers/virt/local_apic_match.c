@@ -1,0 +1,46 @@
+/*
+ * Who a destination names. SDM vol. 3A, "Determining IPI Destination", "Logical Destination Mode in x2APIC Mode".
+ *
+ * Runs on the sender's CPU: mode, LDR and DFR may change beside it, and each is read once.
+ */
+#include "drivers/virt/local_apic_registers.h"
+
+static bool matches_x2apic(const struct local_apic *lapic, uint32_t destination, bool logical)
+{
+    uint32_t ldr = local_apic_x2apic_ldr(lapic->config.id);
+
+    if (!logical)
+        return destination == lapic->config.id;
+    return destination >> 16 == ldr >> 16 && (destination & ldr & 0xffff) != 0;
+}
+
+/* "Flat Model": any common bit. "Cluster Model": the same cluster and a common bit; FFh is everybody. */
+static bool matches_logical_xapic(uint32_t ldr, uint32_t dfr, uint32_t destination)
+{
+    uint32_t own = ldr >> XAPIC_ID_SHIFT;
+
+    if (destination > XAPIC_BROADCAST)
+        return false;
+    if (dfr == DFR_FLAT)
+        return (own & destination) != 0;
+    if (dfr != DFR_CLUSTER)
+        return false;
+    return destination == XAPIC_BROADCAST || (own >> 4 == destination >> 4 && (own & destination & 0xf) != 0);
+}
+
+bool local_apic_matches(const struct local_apic *lapic, const struct interrupt_message *message)
+{
+    uint64_t mode = __atomic_load_n(&lapic->base, __ATOMIC_RELAXED) & APIC_BASE_MODE;
+    uint32_t ldr = __atomic_load_n(&lapic->ldr, __ATOMIC_RELAXED);
+    uint32_t dfr = __atomic_load_n(&lapic->dfr, __ATOMIC_RELAXED);
+
+    if ((mode & APIC_BASE_EN) == 0)
+        return false;
+    if (message->destination == X2APIC_BROADCAST)
+        return true;
+    if (mode == APIC_MODE_X2APIC)
+        return matches_x2apic(lapic, message->destination, message->logical);
+    if (message->logical)
+        return matches_logical_xapic(ldr, dfr, message->destination);
+    return message->destination == (lapic->config.id & XAPIC_BROADCAST);
+}

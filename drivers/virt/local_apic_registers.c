@@ -1,0 +1,178 @@
+/*
+ * Which registers there are, and the plain ones among them.
+ *
+ * The id cannot be written: the plan gives it, and messages are routed by it. Reading a register that is write-only in
+ * xAPIC mode gives 0, writing one that is read-only does nothing; neither is an error there.
+ */
+#include "drivers/virt/local_apic_registers.h"
+
+enum { STRIDE = 0x10, REGISTERS = 0x40 };
+
+enum {
+    READ = RULE_XAPIC_READ | RULE_X2APIC_READ,
+    READ_WRITE = READ | RULE_XAPIC_WRITE | RULE_X2APIC_WRITE,
+    WRITE = RULE_XAPIC_WRITE | RULE_X2APIC_WRITE,
+    XAPIC_ONLY = RULE_XAPIC_READ | RULE_XAPIC_WRITE,
+};
+
+#define AT(offset)    [(offset) / STRIDE]
+#define MAP(offset)   [(offset) / STRIDE...(offset) / STRIDE + 7]
+#define DELIVERY      (LVT_DELIVERY_MASK << LVT_DELIVERY_SHIFT)
+#define LVT_PLAIN     (LVT_VECTOR | LVT_STATUS | LVT_MASKED)
+#define LVT_PIN       (LVT_PLAIN | DELIVERY | LVT_POLARITY | LVT_REMOTE_IRR | LVT_LEVEL)
+#define LVT_AT(entry) AT(APIC_LVT_TIMER + STRIDE * (entry))
+
+/* In the order of the manual's table. */
+static const struct local_apic_register registers[REGISTERS] = {
+    AT(APIC_ID) = {READ | RULE_XAPIC_WRITE, 0},
+    AT(APIC_VERSION) = {READ, 0},
+    AT(APIC_TPR) = {READ_WRITE, 0xff},
+    AT(APIC_APR) = {RULE_XAPIC_READ, 0},
+    AT(APIC_PPR) = {READ, 0},
+    AT(APIC_EOI) = {WRITE, 0},
+    AT(APIC_RRD) = {RULE_XAPIC_READ, 0},
+    AT(APIC_LDR) = {READ | RULE_XAPIC_WRITE, 0},
+    AT(APIC_DFR) = {XAPIC_ONLY, 0},
+    AT(APIC_SVR) = {READ_WRITE, SVR_WRITABLE},
+    MAP(APIC_ISR) = {READ, 0},
+    MAP(APIC_TMR) = {READ, 0},
+    MAP(APIC_IRR) = {READ, 0},
+    AT(APIC_ESR) = {READ_WRITE, 0},
+    AT(APIC_ICR_LOW) = {READ_WRITE, ICR_WRITABLE | ICR_STATUS},
+    AT(APIC_ICR_HIGH) = {XAPIC_ONLY, 0},
+    LVT_AT(LOCAL_APIC_TIMER) = {READ_WRITE, LVT_PLAIN | LVT_TIMER_MODE},
+    LVT_AT(LOCAL_APIC_THERMAL) = {READ_WRITE, LVT_PLAIN | DELIVERY},
+    LVT_AT(LOCAL_APIC_PERFORMANCE) = {READ_WRITE, LVT_PLAIN | DELIVERY},
+    LVT_AT(LOCAL_APIC_LINT0) = {READ_WRITE, LVT_PIN},
+    LVT_AT(LOCAL_APIC_LINT1) = {READ_WRITE, LVT_PIN},
+    LVT_AT(LOCAL_APIC_ERROR) = {READ_WRITE, LVT_PLAIN},
+    AT(APIC_INITIAL_COUNT) = {READ_WRITE, 0xffffffff},
+    AT(APIC_CURRENT_COUNT) = {READ, 0},
+    AT(APIC_DIVIDE) = {READ_WRITE, DIVIDE_WRITABLE},
+    AT(APIC_SELF_IPI) = {RULE_X2APIC_WRITE, 0xff},
+};
+
+const struct local_apic_register *local_apic_register(uint32_t offset) { return &registers[offset / STRIDE]; }
+
+static bool is_lvt(uint32_t offset) { return offset >= APIC_LVT_TIMER && offset <= APIC_LVT_ERROR; }
+static enum local_apic_lvt lvt_of(uint32_t offset) { return (enum local_apic_lvt)((offset - APIC_LVT_TIMER) / STRIDE); }
+
+static uint32_t read_id(const struct local_apic *lapic)
+{
+    return local_apic_mode(lapic) == APIC_MODE_X2APIC ? lapic->config.id : lapic->config.id << XAPIC_ID_SHIFT;
+}
+
+/* Eight registers of 32 bits show one map of 256. */
+static uint32_t read_map(const uint64_t *map, uint32_t offset)
+{
+    uint32_t index = offset / STRIDE % 8;
+
+    return (uint32_t)(index % 2 != 0 ? map[index / 2] >> 32 : map[index / 2]);
+}
+
+static uint32_t read_maps(const struct local_apic *lapic, uint32_t offset)
+{
+    if (offset >= APIC_IRR)
+        return read_map(lapic->irr, offset);
+    return read_map(offset >= APIC_TMR ? lapic->tmr : lapic->isr, offset);
+}
+
+uint32_t local_apic_register_read(struct local_apic *lapic, uint32_t offset, uint64_t now)
+{
+    if (is_lvt(offset))
+        return lapic->lvt[lvt_of(offset)];
+    if (offset >= APIC_ISR && offset < APIC_ESR)
+        return read_maps(lapic, offset);
+    switch (offset) {
+    case APIC_ID:
+        return read_id(lapic);
+    case APIC_VERSION:
+        return APIC_VERSION_VALUE;
+    case APIC_TPR:
+        return lapic->tpr;
+    case APIC_APR:
+        return local_apic_apr(lapic);
+    case APIC_PPR:
+        return local_apic_ppr(lapic);
+    case APIC_LDR:
+        return lapic->ldr;
+    case APIC_DFR:
+        return lapic->dfr;
+    case APIC_SVR:
+        return lapic->svr;
+    case APIC_ESR:
+        return lapic->esr;
+    case APIC_ICR_LOW:
+        return lapic->icr_low;
+    case APIC_ICR_HIGH:
+        return lapic->icr_high;
+    case APIC_INITIAL_COUNT:
+        return lapic->timer.initial;
+    case APIC_CURRENT_COUNT:
+        return local_apic_timer_current(lapic, now);
+    case APIC_DIVIDE:
+        return lapic->timer.divide;
+    default: /* RRD, and what is write-only */
+        return 0;
+    }
+}
+
+static void write_svr(struct local_apic *lapic, uint32_t value)
+{
+    lapic->svr = value & SVR_WRITABLE;
+    if (!local_apic_software_enabled(lapic))
+        local_apic_lvt_mask_all(lapic);
+}
+
+static void write_icr_low(struct local_apic *lapic, uint32_t value, struct local_apic_outcome *outcome)
+{
+    lapic->icr_low = value & ICR_WRITABLE;
+    local_apic_send(lapic, outcome);
+}
+
+void local_apic_register_write(struct local_apic *lapic, uint32_t offset, uint32_t value, uint64_t now,
+                               struct local_apic_outcome *outcome)
+{
+    if (is_lvt(offset)) {
+        /* Of a timer entry that is written no other bit exists than in the x2APIC's. */
+        local_apic_lvt_write(lapic, lvt_of(offset), value & local_apic_register(offset)->writable, now);
+        return;
+    }
+    switch (offset) {
+    case APIC_TPR:
+        lapic->tpr = (uint8_t)value;
+        return;
+    case APIC_EOI:
+        local_apic_eoi(lapic, outcome);
+        return;
+    case APIC_LDR:
+        __atomic_store_n(&lapic->ldr, value & LDR_WRITABLE, __ATOMIC_RELAXED);
+        return;
+    case APIC_DFR:
+        __atomic_store_n(&lapic->dfr, value | ~DFR_WRITABLE, __ATOMIC_RELAXED);
+        return;
+    case APIC_SVR:
+        write_svr(lapic, value);
+        return;
+    case APIC_ESR:
+        local_apic_esr_write(lapic);
+        return;
+    case APIC_ICR_LOW:
+        write_icr_low(lapic, value, outcome);
+        return;
+    case APIC_ICR_HIGH:
+        lapic->icr_high = value & ICR_HIGH_WRITABLE;
+        return;
+    case APIC_INITIAL_COUNT:
+        local_apic_timer_write_initial(lapic, value, now);
+        return;
+    case APIC_DIVIDE:
+        local_apic_timer_write_divide(lapic, (uint8_t)(value & DIVIDE_WRITABLE), now);
+        return;
+    case APIC_SELF_IPI:
+        local_apic_send_self(lapic, (uint8_t)value);
+        return;
+    default: /* the id */
+        return;
+    }
+}

@@ -1,0 +1,176 @@
+/*
+ * The timer. SDM vol. 3A, "APIC Timer", "TSC-Deadline Mode".
+ *
+ * Nothing is stepped. Bus clocks are numbered from TSC 0; the counter remembers the number at which it began and works
+ * out everything else from the number that it is now. So a late tick does not move the next one, and the error of
+ * converting between the two clocks does not add up.
+ */
+#include "drivers/virt/local_apic_registers.h"
+
+#include "core/bytes.h"
+#include "drivers/virt/ratio.h"
+
+static uint32_t mode_of(const struct local_apic *lapic) { return lapic->lvt[LOCAL_APIC_TIMER] & LVT_TIMER_MODE; }
+static bool is_deadline(const struct local_apic *lapic) { return mode_of(lapic) == LVT_TIMER_DEADLINE; }
+static bool is_periodic(const struct local_apic *lapic) { return mode_of(lapic) == LVT_TIMER_PERIODIC; }
+
+/* Both timer mode bits set is a reserved mode: the counter stands. */
+static bool can_count(const struct local_apic *lapic)
+{
+    return (lapic->lvt[LOCAL_APIC_TIMER] & LVT_TIMER_DEADLINE) == 0 && lapic->config.tsc_hz != 0 &&
+           lapic->config.bus_hz != 0;
+}
+
+/* Number of the present bus clock, and the first TSC tick that belongs to a bus clock: exact inverses. */
+static uint64_t clock_at(const struct local_apic *lapic, uint64_t now)
+{
+    return ratio_floor(now, lapic->config.bus_hz, lapic->config.tsc_hz);
+}
+
+static uint64_t tsc_at(const struct local_apic *lapic, uint64_t clock)
+{
+    return ratio_ceil(clock, lapic->config.tsc_hz, lapic->config.bus_hz);
+}
+
+/* "Divide Configuration Register": bits 3, 1, 0 are 0 for 2 up to 6 for 128, and 7 for 1. */
+static uint32_t divisor(const struct local_apic *lapic)
+{
+    uint32_t code = (lapic->timer.divide & 3u) | (lapic->timer.divide >> 1 & 4u);
+
+    return code == 7 ? 1 : 2u << code;
+}
+
+static uint64_t counted(const struct local_apic *lapic, uint64_t now)
+{
+    uint64_t clock = clock_at(lapic, now);
+
+    return clock > lapic->timer.start ? (clock - lapic->timer.start) / divisor(lapic) : 0;
+}
+
+/* How often the count has reached 0 after that many steps. */
+static uint64_t expirations(const struct local_apic *lapic, uint64_t steps)
+{
+    const struct local_apic_timer *timer = &lapic->timer;
+
+    if (steps < timer->start_count)
+        return 0;
+    return is_periodic(lapic) ? 1 + (steps - timer->start_count) / timer->initial : 1;
+}
+
+/* After a reload the count is never seen at 0. */
+static uint32_t count_after(const struct local_apic *lapic, uint64_t steps)
+{
+    const struct local_apic_timer *timer = &lapic->timer;
+
+    if (steps < timer->start_count)
+        return timer->start_count - (uint32_t)steps;
+    return is_periodic(lapic) ? timer->initial - (uint32_t)((steps - timer->start_count) % timer->initial) : 0;
+}
+
+/* Returns how often the timer has expired since this was last asked. */
+static uint64_t take_expirations(struct local_apic *lapic, uint64_t now)
+{
+    struct local_apic_timer *timer = &lapic->timer;
+
+    if (timer->deadline != 0) {
+        if (now < timer->deadline)
+            return 0;
+        timer->deadline = 0;
+        return 1;
+    }
+    if (!timer->running)
+        return 0;
+    uint64_t total = expirations(lapic, counted(lapic, now));
+    uint64_t fresh = total > timer->raised ? total - timer->raised : 0;
+    timer->raised += fresh;
+    if (timer->raised != 0 && !is_periodic(lapic))
+        timer->running = false;
+    return fresh;
+}
+
+uint64_t local_apic_tick(struct local_apic *lapic, uint64_t now)
+{
+    uint64_t expired = take_expirations(lapic, now);
+
+    /* A masked timer counts on and nobody misses its interrupts. */
+    if (expired == 0 || local_apic_masked(lapic, LOCAL_APIC_TIMER))
+        return 0;
+    uint64_t merged = local_apic_raise(lapic, LOCAL_APIC_TIMER) ? expired - 1 : expired;
+    lapic->coalesced += merged;
+    return merged;
+}
+
+uint64_t local_apic_next_deadline(const struct local_apic *lapic)
+{
+    const struct local_apic_timer *timer = &lapic->timer;
+    uint64_t steps, clocks;
+
+    if (local_apic_masked(lapic, LOCAL_APIC_TIMER))
+        return LOCAL_APIC_NEVER;
+    if (timer->deadline != 0)
+        return timer->deadline;
+    if (!timer->running || __builtin_mul_overflow(timer->raised, timer->initial, &steps) ||
+        __builtin_add_overflow(steps, timer->start_count, &steps) ||
+        __builtin_mul_overflow(steps, divisor(lapic), &clocks) || __builtin_add_overflow(clocks, timer->start, &clocks))
+        return LOCAL_APIC_NEVER;
+    return tsc_at(lapic, clocks);
+}
+
+/* "A write to the LVT Timer Register that changes the timer mode disarms the local APIC timer." */
+void local_apic_timer_mode_changed(struct local_apic *lapic)
+{
+    lapic->timer.running = false;
+    lapic->timer.initial = 0;
+    lapic->timer.deadline = 0;
+}
+
+static void count_from(struct local_apic *lapic, uint32_t count, uint64_t now)
+{
+    struct local_apic_timer *timer = &lapic->timer;
+
+    timer->running = count != 0 && can_count(lapic);
+    timer->start_count = count;
+    timer->start = timer->running ? clock_at(lapic, now) : 0;
+    timer->raised = 0;
+}
+
+/* Starts the counter again; 0 stops it. "In TSC-deadline mode, writes to the initial-count register are ignored." */
+void local_apic_timer_write_initial(struct local_apic *lapic, uint32_t value, uint64_t now)
+{
+    if (is_deadline(lapic))
+        return;
+    (void)local_apic_tick(lapic, now);
+    lapic->timer.initial = value;
+    count_from(lapic, value, now);
+}
+
+/* The count goes on from where it is; the part of a step that has passed is lost. */
+void local_apic_timer_write_divide(struct local_apic *lapic, uint8_t value, uint64_t now)
+{
+    (void)local_apic_tick(lapic, now);
+    uint32_t count = local_apic_timer_current(lapic, now);
+    lapic->timer.divide = value;
+    if (lapic->timer.running)
+        count_from(lapic, count, now);
+}
+
+uint32_t local_apic_timer_current(struct local_apic *lapic, uint64_t now)
+{
+    (void)local_apic_tick(lapic, now);
+    return lapic->timer.running ? count_after(lapic, counted(lapic, now)) : 0;
+}
+
+uint64_t local_apic_timer_read_deadline(struct local_apic *lapic, uint64_t now)
+{
+    (void)local_apic_tick(lapic, now);
+    return lapic->timer.deadline;
+}
+
+/* "If the timer is not in TSC-deadline mode, writes are ignored." 0 disarms; a time that has passed is due at once. */
+void local_apic_timer_write_deadline(struct local_apic *lapic, uint64_t value, uint64_t now)
+{
+    if (!is_deadline(lapic))
+        return;
+    (void)local_apic_tick(lapic, now);
+    lapic->timer.deadline = value;
+}

@@ -1,0 +1,119 @@
+/*
+ * Loops that the CPU cannot leave by itself, with interrupts off: the console must still be able to end them.
+ */
+#include "guests/common/apic.h"
+#include "guests/common/instructions.h"
+#include "guests/hostile/attack.h"
+#include "guests/hostile/tables.h"
+
+enum { VECTOR_DB = 1, VECTORS = 256, FRAME_RIP = 40, STACK_SIZE = 4096 };
+enum { DR7_WRITE_8_BYTES_LOCAL_0 = 0x400 | 9 << 16 | 1 };
+
+static uint8_t stack[STACK_SIZE] __attribute__((aligned(4096)));
+static uint64_t gates[2 * VECTORS] __attribute__((aligned(4096)));
+
+static void run_spin(const uint64_t *numbers)
+{
+    (void)numbers;
+    attack_goes_on("loop-cli");
+    __asm__ volatile("cli; 1: jmp 1b");
+}
+
+static void run_halt(const uint64_t *numbers)
+{
+    (void)numbers;
+    attack_goes_on("loop-halt");
+    for (;;)
+        __asm__ volatile("cli; hlt");
+}
+
+/* With the APIC off, only what its bus delivers unasked can come in. */
+static void run_apic_off(const uint64_t *numbers)
+{
+    (void)numbers;
+    attack_goes_on("loop-apic-off");
+    wrmsr(MSR_X2APIC_SPURIOUS, APIC_SPURIOUS_VECTOR);
+    __asm__ volatile("cli; 1: jmp 1b");
+}
+
+/* MOV SS holds off everything for one instruction; the next is MOV SS again. */
+static void run_mov_ss(const uint64_t *numbers)
+{
+    (void)numbers;
+    attack_goes_on("loop-mov-ss");
+    __asm__ volatile("movl %%ss, %%eax; 1: .rept 64; movl %%eax, %%ss; .endr; jmp 1b" ::: "eax");
+}
+
+static void run_sti(const uint64_t *numbers)
+{
+    (void)numbers;
+    attack_goes_on("loop-sti");
+    __asm__ volatile("1: cli; sti; jmp 1b");
+}
+
+/* An exception whose handler is the same instruction. */
+static void run_exception(const uint64_t *numbers)
+{
+    struct tables_pointer now = tables_sidt();
+    uint64_t *entry = (uint64_t *)(uintptr_t)now.base + 2 * 6;
+    uint64_t offset;
+    (void)numbers;
+    tables_load((uint64_t)(uintptr_t)(stack + STACK_SIZE));
+    attack_goes_on("loop-exception");
+    __asm__ volatile("leaq 1f(%%rip), %0" : "=r"(offset));
+    entry[0] = (offset & 0xffff) | (uint64_t)TABLES_CODE64 << 16 | 0x8e01ull << 32 | (offset >> 16 & 0xffff) << 48;
+    entry[1] = offset >> 32;
+    __asm__ volatile("1: ud2" ::: "memory");
+}
+
+/* The handler's first page fault is at the handler itself: on one stack of its own it never ends. */
+static void run_page_fault(const uint64_t *numbers)
+{
+    struct tables_pointer now = tables_sidt();
+    uint64_t *entry = (uint64_t *)(uintptr_t)now.base + 2 * 14;
+    (void)numbers;
+    tables_load((uint64_t)(uintptr_t)(stack + STACK_SIZE));
+    attack_goes_on("loop-page-fault");
+    entry[0] = (uint64_t)TABLES_CODE64 << 16 | 0x8e01ull << 32;
+    entry[1] = 0xffffffff;
+    __asm__ volatile("movabsq $0xffffffff00000000, %%rax; jmp *%%rax" ::: "memory");
+}
+
+/*
+ * A data breakpoint on the stack to which the debug exception is delivered: each delivery causes the next, inside the
+ * CPU, without an instruction in between ("Infinite loop of exceptions", CVE-2015-8104).
+ */
+static void run_debug(const uint64_t *numbers)
+{
+    struct tables_pointer now = tables_sidt();
+    const uint64_t *old = (const uint64_t *)(uintptr_t)now.base;
+    uint64_t top = (uint64_t)(uintptr_t)(stack + STACK_SIZE);
+    (void)numbers;
+    for (unsigned i = 0; i < 2 * VECTORS; i++)
+        gates[i] = old[i];
+    gates[2 * VECTOR_DB] |= (uint64_t)1 << 32;
+    tables_load(top);
+    tables_lidt((uint64_t)(uintptr_t)gates, sizeof gates - 1);
+    attack_goes_on("loop-debug");
+    __asm__ volatile("movq %0, %%dr0; movq %1, %%dr7; movq $0, (%0)" ::"r"(top - FRAME_RIP),
+                     "r"((uint64_t)DR7_WRITE_8_BYTES_LOCAL_0)
+                     : "memory");
+    for (;;)
+        pause();
+}
+
+/* Exits as fast as they come. */
+static void run_exits(const uint64_t *numbers)
+{
+    (void)numbers;
+    attack_goes_on("loop-exits");
+    for (;;)
+        (void)cpuid(0, 0);
+}
+
+static const struct attack table[] = {
+    {"loop-cli", 0, run_spin},        {"loop-halt", 0, run_halt},   {"loop-apic-off", 0, run_apic_off},
+    {"loop-mov-ss", 0, run_mov_ss},   {"loop-sti", 0, run_sti},     {"loop-exception", 0, run_exception},
+    {"loop-page-fault", 0, run_page_fault}, {"loop-debug", 0, run_debug}, {"loop-exits", 0, run_exits},
+};
+const struct attack_list attacks_loops = ATTACK_LIST(table);

@@ -1,0 +1,344 @@
+/*
+ * `make bench`: boots one box after another and adds what each showed to $RINGFENCE_BUILD/bench/figures, which
+ * tools/bench-report.sh turns into the table. A case that this version of the hypervisor cannot have is noted as
+ * absent, with the reason; what fails is a failure.
+ */
+#include "tests/bench/figures.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+enum { LIMIT_SECONDS = 600, MEMORY_MIB = 1024 };
+
+static const char *const bench_module[] = {"bench=guests/bench.elf", NULL};
+static const char *const heartbeat_module[] = {"heartbeat=guests/heartbeat.elf", NULL};
+static const char *const linux_modules[] = {"bench=guests/bench.elf", "vmlinuz=guests/vmlinuz-6.1",
+                                            "initrd=bench/initrd", NULL};
+
+#define KERNEL_OPTIONS "console=ttyS0,115200 quiet panic=-1 cryptomgr.notests tsc_early_khz=100000"
+
+static const char *engine(void)
+{
+    const char *given = getenv("RINGFENCE_ENGINE");
+    return given != NULL && strcmp(given, "bochs-svm") == 0 ? given : "bochs-vmx";
+}
+
+static struct figures figures; /* of the case under way */
+
+static void save(struct box *box)
+{
+    char file[BOX_PATH_SIZE];
+    const char *build = getenv("RINGFENCE_BUILD");
+    snprintf(file, sizeof file, "%s/bench/figures", build != NULL ? build : "build");
+    figures_append(box, &figures, file);
+    figures.count = 0;
+}
+
+static void start(struct box *box, const char *name, const char *conf, const char *const *modules, unsigned cpus)
+{
+    box_start(box, &(struct box_setup){.name = name,
+                                       .conf = conf,
+                                       .modules = modules,
+                                       .engine = engine(),
+                                       .cpus = cpus,
+                                       .memory_mib = MEMORY_MIB,
+                                       .limit_seconds = LIMIT_SECONDS});
+}
+
+/* One partition with the bench guest; `more` is further lines of its section. */
+static void start_bench(struct box *box, const char *name, const char *cpus, unsigned cpu_count, const char *more)
+{
+    char conf[1024];
+    snprintf(conf, sizeof conf,
+             "version = 1\n"
+             "[partition bench]\n"
+             "cpus = %s\n"
+             "boot = multiboot1\n"
+             "kernel = bench\n"
+             "%s",
+             cpus, more);
+    start(box, name, conf, strstr(more, "vmlinuz") != NULL ? linux_modules : bench_module, cpu_count);
+}
+
+static void test_exits(void **state)
+{
+    struct box *box = *state;
+    start_bench(box, "bench-exits", "0", 1, "memory = 16M\n");
+    box_expect(box, "ringfence> ");
+    box_attach(box, "bench");
+    figures_collect(box, &figures);
+    save(box);
+}
+
+static void test_two_cpus(void **state)
+{
+    struct box *box = *state;
+    start_bench(box, "bench-smp", "0-1", 2, "memory = 16M\ncmdline = only-smp\n");
+    box_expect(box, "ringfence> ");
+    box_attach(box, "bench");
+    figures_collect(box, &figures);
+    save(box);
+}
+
+/* The same cases where the local APIC is emulated. */
+static void test_virtual_interrupts(void **state)
+{
+    static struct figures all;
+    struct box *box = *state;
+    all.count = 0;
+    start_bench(box, "bench-virtual", "0", 1, "memory = 16M\ninterrupts = virtual\n");
+    box_expect(box, "ringfence> ");
+    if (box_seen(box, "ringfence.conf:7:")) {
+        figures_add_absent(box, &figures, "timer_virtual", "this version knows no 'interrupts = virtual'");
+        save(box);
+        return;
+    }
+    box_attach(box, "bench");
+    figures_collect(box, &all);
+    for (size_t i = 0; i < all.count; i++) {
+        static const char *const wanted[] = {
+            "timer",     "x2apic_eoi",          "icr_self",          "icr_self_taken", "tsc_deadline_arm",
+            "hlt_wake",  "timer_late_spinning", "timer_late_halted", "xapic_tpr",      "xapic_tpr_write",
+            "xapic_eoi", "xapic_icr_self"};
+        for (size_t j = 0; j < sizeof wanted / sizeof wanted[0]; j++) {
+            if (strcmp(all.list[i].name, wanted[j]) != 0)
+                continue;
+            figures.list[figures.count] = all.list[i];
+            snprintf(figures.list[figures.count++].name, FIGURE_NAME_SIZE, "%s_virtual", wanted[j]);
+        }
+    }
+    save(box);
+}
+
+/* "  cpuid   120   15" of `stats`: a kind of exit, since the start and since the last look. */
+struct exits {
+    uint64_t all;          /* since the last look */
+    uint64_t milliseconds; /* which was so long ago */
+};
+
+/* One look at a partition of one vCPU. `prefix` not NULL: adds PREFIX_KIND, the exits of each kind since the start. */
+static struct exits look(struct box *box, const char *partition, const char *prefix)
+{
+    char command[64], name[FIGURE_NAME_SIZE], *dash;
+    struct exits exits;
+    snprintf(command, sizeof command, "stats %s", partition);
+    box_command(box, command);
+    box_expect_line(box, "s since its start, ([0-9]+)\\.([0-9]{3}) s since the last look");
+    exits.milliseconds = box_number(box, 1) * 1000 + box_number(box, 2);
+    for (;;) {
+        const char *line = box_expect_line(box, "^ +([a-z -]+[a-z]) +([0-9]+) +([0-9]+)$");
+        const regmatch_t *kind = &box->matches[1];
+        snprintf(name, sizeof name, "%s_%.*s", prefix != NULL ? prefix : "", (int)(kind->rm_eo - kind->rm_so),
+                 line + kind->rm_so);
+        exits.all = box_number(box, 3);
+        bool last = strstr(name, "_all exits") != NULL;
+        while ((dash = strpbrk(name, "- ")) != NULL)
+            *dash = '_';
+        if (prefix != NULL)
+            figures_add(box, &figures, name, box_number(box, 2));
+        if (last)
+            break;
+    }
+    box_expect(box, "ringfence> ");
+    return exits;
+}
+
+/* A second look `milliseconds` of the box's own time after the first. The console is asked until that time is over. */
+static struct exits look_after(struct box *box, const char *partition, uint64_t milliseconds)
+{
+    struct exits sum = {0, 0};
+    (void)look(box, partition, NULL);
+    while (sum.milliseconds < milliseconds) {
+        usleep(200000);
+        struct exits exits = look(box, partition, NULL);
+        sum.all += exits.all;
+        sum.milliseconds += exits.milliseconds;
+    }
+    return sum;
+}
+
+/* In a second, rounded up: only none at all is 0. */
+static uint64_t rate(struct exits exits)
+{
+    return (exits.all * 1000 + exits.milliseconds - 1) / (exits.milliseconds != 0 ? exits.milliseconds : 1);
+}
+
+/* Exits while 10,000 timer interrupts a second come and nothing else happens: for each thousand of them. */
+static void test_timer_interrupts_without_exits(void **state)
+{
+    struct box *box = *state;
+    start_bench(box, "bench-stream", "1", 2, "memory = 16M\ncmdline = stream=20000\n");
+    box_expect(box, "ringfence> ");
+    struct exits exits = look_after(box, "bench", 500);
+    box_attach(box, "bench");
+    assert_false(box_seen(box, "bench: timer_stream")); /* or the looks were not all inside the silence */
+    box_expect_line(box, "bench: timer_stream 20000 ");
+    figures_add(box, &figures, "timer_direct_exits", (exits.all * 100 + exits.milliseconds - 1) / exits.milliseconds);
+    save(box);
+}
+
+static void test_heartbeat(void **state)
+{
+    struct box *box = *state;
+    start(box, "bench-heartbeat",
+          "version = 1\n"
+          "[partition heartbeat]\n"
+          "cpus = 1\n"
+          "memory = 16M\n"
+          "boot = multiboot1\n"
+          "kernel = heartbeat\n"
+          "cmdline = quiet=1000000\n",
+          heartbeat_module, 2);
+    box_expect(box, "ringfence> ");
+    figures_add(box, &figures, "heartbeat_exits", rate(look_after(box, "heartbeat", 1000)));
+    save(box);
+}
+
+/* From the guest's request to the first instruction of its next life. */
+static void test_restart(void **state)
+{
+    enum { TIMES = 5 };
+    struct box *box = *state;
+    uint64_t ticks[TIMES];
+    start_bench(box, "bench-restart", "0", 1, "memory = 16M\ncmdline = restart\n");
+    box_expect(box, "ringfence> ");
+    box_attach(box, "bench");
+    struct figure restart = {.name = "restart_ticks", .minimum = UINT64_MAX, .count = TIMES};
+    for (unsigned i = 0; i < TIMES; i++) {
+        box_expect_line(box, "bench: resets at ([0-9]+)");
+        uint64_t from = box_number(box, 1);
+        box_expect_line(box, "bench: entered at ([0-9]+)");
+        ticks[i] = box_number(box, 1) - from;
+        if (ticks[i] < restart.minimum)
+            restart.minimum = ticks[i];
+        if (ticks[i] > restart.maximum)
+            restart.maximum = ticks[i];
+    }
+    for (unsigned i = 0; i < TIMES; i++) {
+        unsigned below = 0;
+        for (unsigned j = 0; j < TIMES; j++)
+            below += ticks[j] < ticks[i] || (ticks[j] == ticks[i] && j < i);
+        if (below == TIMES / 2)
+            restart.median = ticks[i];
+    }
+    figures.list[figures.count++] = restart;
+    save(box);
+}
+
+/* "boot: entered at TSC 100; ticks from there: console 10, machine 20". */
+static uint64_t boot_stages(struct box *box)
+{
+    box_expect_line(box, "boot: entered at TSC ([0-9]+); ticks from there: (.*)$");
+    uint64_t entered = box_number(box, 1);
+    char stages[BOX_LINE_SIZE], name[FIGURE_NAME_SIZE], *rest = NULL;
+    snprintf(stages, sizeof stages, "%s", box->line + box->matches[2].rm_so);
+    for (char *item = strtok_r(stages, ",", &rest); item != NULL; item = strtok_r(NULL, ",", &rest)) {
+        char stage[24];
+        unsigned long ticks;
+        if (sscanf(item, " %23[a-z_] %lu", stage, &ticks) != 2)
+            box_fail(box, "'%s' is no stage of the boot", item);
+        snprintf(name, sizeof name, "stage_%s", stage);
+        figures_add(box, &figures, name, ticks);
+    }
+    return entered;
+}
+
+/*
+ * A kernel of 14 MiB and its RAM disk, loaded by our loader for the bench guest, which then starts that kernel: when
+ * its first instruction ran, when it came to its first program, and what that took of the hypervisor.
+ */
+static void test_linux(void **state)
+{
+    struct box *box = *state;
+    start_bench(box, "bench-linux", "1", 2,
+                "memory = 256M\nmodules = vmlinuz, initrd\ncmdline = linux -- " KERNEL_OPTIONS "\n");
+    uint64_t entered = boot_stages(box);
+    box_expect(box, "ringfence> ");
+    box_attach(box, "bench");
+    box_expect_line(box, "bench: entered at ([0-9]+)");
+    figures_add(box, &figures, "first_guest_ticks", box_number(box, 1) - entered);
+    box_expect_line(box, "bench: linux enters at ([0-9]+)");
+    uint64_t from = box_number(box, 1);
+    box_expect_line(box, "bench-init: tsc ([0-9]+)");
+    figures_add(box, &figures, "linux_ticks", box_number(box, 1) - from);
+    box_detach(box);
+    (void)look(box, "bench", "linux_exits"); /* a few more than at the first program: it has printed a line */
+    box_attach(box, "bench");
+    box_expect_line(box, "bench-init: idle");
+    box_detach(box);
+    figures_add(box, &figures, "linux_idle_exits", rate(look_after(box, "bench", 1000)));
+    box_attach(box, "bench");
+    box_expect_line(box, "bench-init: busy");
+    box_detach(box);
+    figures_add(box, &figures, "linux_busy_exits", rate(look_after(box, "bench", 1000)));
+    save(box);
+}
+
+/* The same kernel, RAM disk, options and loader without a hypervisor. */
+static void test_linux_on_the_bare_machine(void **state)
+{
+    char image[BOX_PATH_SIZE];
+    struct box *box = *state;
+    const char *build = getenv("RINGFENCE_BUILD");
+    snprintf(image, sizeof image, "%s/bench/bare.iso", build != NULL ? build : "build");
+    box_boot(
+        box,
+        &(struct box_setup){
+            .name = "bench-bare", .engine = engine(), .cpus = 1, .memory_mib = 256, .limit_seconds = LIMIT_SECONDS},
+        image);
+    box_expect_line(box, "bench: linux enters at ([0-9]+)");
+    uint64_t from = box_number(box, 1);
+    box_expect_line(box, "bench-init: tsc ([0-9]+)");
+    figures_add(box, &figures, "linux_bare_ticks", box_number(box, 1) - from);
+    save(box);
+}
+
+/* Bytes of the hypervisor's two rows of `mem`. */
+static uint64_t memory_of(struct box *box, const char *name, unsigned partitions)
+{
+    char conf[2048];
+    size_t length = (size_t)snprintf(conf, sizeof conf, "version = 1\n");
+    for (unsigned i = 0; i < partitions; i++)
+        length += (size_t)snprintf(conf + length, sizeof conf - length,
+                                   "[partition p%u]\ncpus = %u\nmemory = 64M\nboot = multiboot1\nkernel = bench\n"
+                                   "start = manual\n",
+                                   i, i);
+    start(box, name, conf, bench_module, 4);
+    box_expect(box, "ringfence> ");
+    box_command(box, "mem");
+    uint64_t bytes = 0;
+    for (unsigned row = 0; row < 2; row++) {
+        const char *line = box_expect_line(box, "^([0-9a-f]+)-([0-9a-f]+) .*hypervisor");
+        uint64_t first = strtoull(line + box->matches[1].rm_so, NULL, 16);
+        bytes += strtoull(line + box->matches[2].rm_so, NULL, 16) - first;
+    }
+    box_stop(box);
+    return bytes;
+}
+
+static void test_memory(void **state)
+{
+    struct box *box = *state;
+    uint64_t two = memory_of(box, "bench-memory-2", 2);
+    uint64_t four = memory_of(box, "bench-memory-4", 4);
+    figures_add(box, &figures, "memory_bytes", two);
+    figures_add(box, &figures, "memory_more_bytes", (four - two) / 2);
+    save(box);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        box_test(test_exits),
+        box_test(test_two_cpus),
+        box_test(test_virtual_interrupts),
+        box_test(test_timer_interrupts_without_exits),
+        box_test(test_heartbeat),
+        box_test(test_restart),
+        box_test(test_memory),
+        box_test(test_linux),
+        box_test(test_linux_on_the_bare_machine),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

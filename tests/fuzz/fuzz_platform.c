@@ -1,0 +1,209 @@
+/*
+ * The virtual PC: random accesses to its ports and memory, typed input and time that jumps. Two of them get the same
+ * and must answer the same, whatever else the address space holds.
+ */
+#include "drivers/virt/platform.h"
+
+#include "core/acpi_tables.h"
+#include "tests/fuzz/input.h"
+
+enum operation { OP_PORT, OP_PORT_KNOWN, OP_IOAPIC, OP_MEMORY, OP_INPUT, OP_TIME, OP_SET_TIME, OP_RESET, OPS };
+enum { PAIR = 2, LSR_ALWAYS = 0x60, TIME_SHIFT_MAX = 31 };
+
+static const uint16_t known_ports[] = {
+    0x20,  0x21,  0x40,  0x41,  0x42,  0x43,  0x60,  0x61,  0x64,  0x70,  0x71,  0x80,  0x92,  0xa0,  0xa1,  0xe9,
+    0x2f8, 0x3f8, 0x3f9, 0x3fa, 0x3fb, 0x3fc, 0x3fd, 0x3fe, 0x3ff, 0x4d0, 0x4d1, 0x604, 0x605, 0x608, 0xcf8, 0xcfc,
+};
+
+static struct ring rings[PAIR];
+
+struct box {
+    struct platform *platforms[PAIR];
+    bool has_uart;
+    uint64_t hz;
+    uint64_t now;
+};
+
+static void require_outcome(const struct platform *p, const struct platform_outcome *outcome)
+{
+    require(outcome->message_count <= PLATFORM_MAX_MESSAGES);
+    for (uint32_t i = 0; i < outcome->message_count; i++) {
+        const struct interrupt_message *m = &outcome->messages[i];
+        /* Only the UART's pin is wired; a message says what its entry says, and never more than a local APIC knows. */
+        uint64_t entry = p->ioapic.entries[GUEST_UART_IRQ];
+        require((entry & 1u << 16) == 0 && m->vector == (entry & 0xff) && m->delivery == (entry >> 8 & 7));
+        require(m->logical == ((entry & 1u << 11) != 0) && m->shorthand == SHORTHAND_NONE);
+        require(m->destination <= UINT8_MAX || m->destination == UINT32_MAX);
+    }
+}
+
+static void require_models(const struct platform *p)
+{
+    require(p->slots_refused == 0 && !p->lock.held);
+    require(p->uart.count <= UART16550_FIFO_SIZE && p->uart.first < UART16550_FIFO_SIZE);
+    require((p->uart.fcr & 1) != 0 || p->uart.count <= 1);
+    require(p->ioapic.lines >> IOAPIC_PINS == 0);
+    require((p->ioapic.lines & ~(1u << GUEST_UART_IRQ)) == 0);
+    for (uint32_t i = 0; i < PIT8254_COUNTERS; i++) {
+        const struct pit8254_counter *c = &p->pit.counters[i];
+        require(c->latched_bytes <= 2 && c->next_period <= 65536);
+        require(!c->loaded || (c->period >= 1 && c->period <= 65536));
+    }
+}
+
+static void require_same(const struct platform_outcome *a, const struct platform_outcome *b)
+{
+    require(a->request == b->request && a->message_count == b->message_count);
+    for (uint32_t i = 0; i < a->message_count; i++) {
+        require(a->messages[i].vector == b->messages[i].vector);
+        require(a->messages[i].destination == b->messages[i].destination);
+    }
+}
+
+typedef bool platform_access(struct platform *, struct bus_access *, uint64_t, struct platform_outcome *);
+
+static void both(struct box *box, platform_access *access, const struct bus_access *wanted)
+{
+    struct platform_outcome outcomes[PAIR];
+    struct bus_access done[PAIR];
+    bool owned[PAIR];
+    for (unsigned i = 0; i < PAIR; i++) {
+        done[i] = *wanted;
+        memset(&outcomes[i], 0xee, sizeof outcomes[i]);
+        owned[i] = access(box->platforms[i], &done[i], box->now, &outcomes[i]);
+        require_outcome(box->platforms[i], &outcomes[i]);
+        require_models(box->platforms[i]);
+    }
+    require(owned[0] == owned[1] && done[0].value == done[1].value);
+    require_same(&outcomes[0], &outcomes[1]);
+    if (!owned[0]) {
+        require(done[0].value == wanted->value && outcomes[0].request == PLATFORM_NOTHING);
+        return;
+    }
+    require(wanted->size == 1 || wanted->size == 2 || wanted->size == 4 || wanted->size == 8);
+    require(wanted->write || (done[0].value & ~bus_all_ones(wanted->size)) == 0);
+    require(wanted->write || outcomes[0].request == PLATFORM_NOTHING); /* no read ends or resets a guest */
+    require(outcomes[0].request != PLATFORM_POWER_OFF || access == platform_port);
+    if (box->has_uart && access == platform_port && wanted->address == GUEST_UART_PORT + 5 && !wanted->write)
+        require((done[0].value & LSR_ALWAYS) == LSR_ALWAYS);
+}
+
+static void port(struct box *box, struct input *in, bool known)
+{
+    uint16_t where = input_16(in);
+    uint8_t how = input_8(in);
+    struct bus_access a = {.address = known ? known_ports[where % array_size(known_ports)] : where,
+                           .size = (uint8_t)(1u << (how >> 1 & 1) << (how >> 2 & 1)),
+                           .write = (how & 1) != 0};
+    a.value = a.write ? input_take(in, a.size) : 0;
+    both(box, platform_port, &a);
+}
+
+static void memory(struct box *box, struct input *in, uint64_t address)
+{
+    uint8_t how = input_8(in);
+    struct bus_access a = {.address = address, .size = how >> 4, .write = (how & 1) != 0};
+    if ((how & 2) != 0)
+        a.size = 4;
+    a.value = a.write ? input_32(in) : 0;
+    require(bus_find(&box->platforms[0]->memory, address) == NULL ||
+            platform_owns_memory(box->platforms[0], address));
+    both(box, platform_memory, &a);
+}
+
+static void type(struct box *box, struct input *in)
+{
+    struct platform_outcome outcomes[PAIR];
+    size_t taken[PAIR];
+    size_t length;
+    uint8_t *bytes = input_block(in, input_8(in) % 40, &length);
+    for (unsigned i = 0; i < PAIR; i++) {
+        taken[i] = platform_input(box->platforms[i], (const char *)bytes, length, box->now, &outcomes[i]);
+        require_outcome(box->platforms[i], &outcomes[i]);
+        require_models(box->platforms[i]);
+    }
+    require(taken[0] <= length && taken[0] == taken[1] && (box->has_uart || taken[0] == 0));
+    require(outcomes[0].request == PLATFORM_NOTHING);
+    require_same(&outcomes[0], &outcomes[1]);
+    free(bytes);
+}
+
+static void reset(struct box *box)
+{
+    for (unsigned i = 0; i < PAIR; i++) {
+        platform_reset(box->platforms[i], &rings[i], box->has_uart, box->hz);
+        require_models(box->platforms[i]);
+    }
+}
+
+static void set_time(struct box *box, uint64_t seconds)
+{
+    for (unsigned i = 0; i < PAIR; i++)
+        platform_set_time(box->platforms[i], seconds, box->now);
+}
+
+/* Mostly forwards; a CPU that waited for the lock brings an earlier time. */
+static void move_time(struct box *box, struct input *in)
+{
+    uint8_t how = input_8(in);
+    uint64_t step = (uint64_t)input_8(in) << (how & TIME_SHIFT_MAX);
+    if ((how & 0x80) != 0)
+        box->now -= step < box->now ? step : box->now;
+    else
+        box->now += step;
+}
+
+static void operate(struct box *box, struct input *in)
+{
+    switch ((enum operation)(input_8(in) % OPS)) {
+    case OP_PORT:
+        port(box, in, false);
+        break;
+    case OP_PORT_KNOWN:
+        port(box, in, true);
+        break;
+    case OP_IOAPIC:
+        memory(box, in, GUEST_IOAPIC_BASE + (input_8(in) & 0xf0));
+        break;
+    case OP_MEMORY:
+        memory(box, in, input_64(in));
+        break;
+    case OP_INPUT:
+        type(box, in);
+        break;
+    case OP_TIME:
+        move_time(box, in);
+        break;
+    case OP_SET_TIME:
+        set_time(box, input_64(in));
+        break;
+    case OP_RESET:
+        reset(box);
+        break;
+    case OPS:
+        break;
+    }
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    struct input in = {data, size};
+    struct box box = {.now = 1000};
+    uint8_t flags = input_8(&in);
+    box.has_uart = (flags & 1) == 0;
+    box.hz = (uint64_t[]){2400000000, 1000000, 0, 1}[flags >> 1 & 3];
+    for (unsigned i = 0; i < PAIR; i++) {
+        /* Blocks of exactly the size that the boot-time allocator would give. */
+        box.platforms[i] = calloc(1, platform_size());
+        require(box.platforms[i] != NULL);
+        rings[i].written = 0;
+    }
+    reset(&box);
+    while (in.left != 0)
+        operate(&box, &in);
+    require(rings[0].written == rings[1].written && (box.has_uart || rings[0].written == 0));
+    require(memcmp(rings[0].bytes, rings[1].bytes, rings[0].written < RING_SIZE ? rings[0].written : RING_SIZE) == 0);
+    for (unsigned i = 0; i < PAIR; i++)
+        free(box.platforms[i]);
+    return 0;
+}
