@@ -60,7 +60,8 @@ help:
 
 ## make             build/ringfence.elf and build/rf-check
 ## make iso         build/ringfence.iso: boots from BIOS and UEFI, CD and USB stick
-## make run         boot it in an emulator, two partitions, console on this terminal
+## make run         boot it in an emulator, console on this terminal; MACHINE=kvm, bochs-vmx, bochs-svm, qemu-svm
+##                  or qemu-svm-uefi names the machine
 ## make test        unit tests, then whole-system tests in an emulator
 ## make clean       remove build/
 

@@ -40,6 +40,14 @@ $(BUILD)/system/bin/%: $(BUILD)/launch/tests/system/%.o $(SYSTEM_LIB_O)
 	@mkdir -p $(@D)
 	$(Q)echo "  LD   $@"; $(CC) $(HOST_CFLAGS) -o $@ $^ -lcmocka
 
+$(BUILD)/system/bin/test_attack: $(BUILD)/launch/tests/system/attack_table.o
+
+## make attack      everything a hostile guest can try; the table is build/attack.txt (ATTACK_ENGINES="bochs-vmx ...")
+.PHONY: attack
+ATTACK_ENGINES ?= bochs-vmx
+attack: $(BUILD)/system/bin/test_attack $(BUILD)/ringfence.elf $(GUEST_ELFS)
+	@RINGFENCE_BUILD=$(BUILD) RINGFENCE_ATTACK_ENGINES="$(ATTACK_ENGINES)" $<
+
 ## make system      the system tests alone
 .PHONY: system check-clang
 system: $(SYSTEM_BIN) $(BUILD)/ringfence.elf $(GUEST_ELFS) $(BUILD)/guests/vmlinuz-6.1 $(BUILD)/guests/initrd

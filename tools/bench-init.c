@@ -13,7 +13,8 @@ struct time {
     int64_t seconds, nanoseconds;
 };
 
-void _start(void);
+/* The kernel enters with another stack alignment than a call. */
+void _start(void) __attribute__((force_align_arg_pointer));
 
 static long call(long number, long a, long b, long c, long d)
 {

@@ -90,7 +90,7 @@ busybox insmod /kvm/kvm-intel.ko nested=0 2>/dev/null || busybox insmod /kvm/kvm
 cpus=\$(busybox grep -c ^processor /proc/cpuinfo)
 echo "bench-peer: KVM of Linux \$(busybox uname -r), \$cpus CPUs"
 qemu -accel kvm -cpu host -M pc -smp \$cpus -m 64 -nodefaults -no-user-config -display none -serial stdio -no-reboot \
-    -L /kvm -kernel /guest.elf -append '$words peer' </dev/null
+    -L /kvm -kernel /guest.elf -append '$words bare peer' </dev/null
 echo "bench-peer: end"
 busybox poweroff -f
 END

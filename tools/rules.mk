@@ -27,7 +27,7 @@ iso: | deps-run
 	@$(MAKE) --no-print-directory $(BUILD)/ringfence.iso
 
 run: iso $(BUILD)/terminal
-	@tools/run.sh $(BUILD)/ringfence.iso $(BUILD)/terminal $(BUILD)/run
+	@MACHINE=$(MACHINE) tools/run.sh $(BUILD)/ringfence.iso $(BUILD)/terminal $(BUILD)/run
 
 ## make build-twice builds twice in two places and compares every byte
 build-twice:
@@ -50,3 +50,47 @@ $(BUILD)/rf-check: $(RF_CHECK_O)
 
 -include $(RF_CHECK_O:.o=.d)
 # rf-check end
+# bench begin
+# Figures. The bench guest's lines, and what the box around it shows, in an emulator where a tick is an instruction.
+BENCH := $(BUILD)/bench
+BENCH_O := $(BUILD)/launch/tests/bench/figures.o
+BENCH_ENGINE := $(or $(RINGFENCE_ENGINE),bochs-vmx)
+
+$(BUILD)/system/bin/test_bench: $(BENCH_O)
+
+$(BENCH)/measure: $(BUILD)/launch/tests/bench/measure.o $(BENCH_O) $(BUILD)/launch/tests/system/box.o \
+                  $(BUILD)/launch/tools/emulator.o
+	@mkdir -p $(@D)
+	$(Q)echo "  LD   $@"; $(CC) $(HOST_CFLAGS) -o $@ $^ -lcmocka
+
+# The same Linux, RAM disk and loader with and without the hypervisor.
+$(BENCH)/init: tools/bench-init.c
+	@mkdir -p $(@D)
+	$(Q)echo "  CC   $<"; $(CC) $(COMMON) -O2 -ffreestanding -fno-stack-protector -fno-pie -no-pie -static -nostdlib -o $@ $<
+$(BENCH)/initrd: $(BENCH)/init tools/bench-initrd.sh
+	@tools/bench-initrd.sh $@ $<
+$(BENCH)/bench-acpi: $(BUILD)/host/tools/bench-acpi.o $(patsubst %,$(BUILD)/host/core/%.o,acpi_tables aml bytes)
+	$(Q)echo "  LD   $@"; $(CC) $(COMMON) -O2 -Wl,--gc-sections -o $@ $^
+$(BENCH)/acpi: $(BENCH)/bench-acpi
+	@$< 0x90000 >$@
+$(BENCH)/bare.iso: $(BUILD)/guests/bench.elf $(BUILD)/guests/vmlinuz-6.1 $(BENCH)/initrd $(BENCH)/acpi tools/bench-iso.sh \
+                   tests/bench/bare.menu
+	@tools/bench-iso.sh $@ "$$(cat tests/bench/bare.menu)" bench=$(BUILD)/guests/bench.elf \
+	  vmlinuz=$(BUILD)/guests/vmlinuz-6.1 initrd=$(BENCH)/initrd acpi=$(BENCH)/acpi
+$(BENCH)/peer.iso: $(BUILD)/guests/bench.elf tools/bench-peer.sh tools/bench-iso.sh
+	@tools/bench-peer.sh $@ $<
+$(BENCH)/peer-smp.iso: $(BUILD)/guests/bench.elf tools/bench-peer.sh tools/bench-iso.sh
+	@tools/bench-peer.sh $@ $< only-smp
+
+## make bench       speed and size as figures, beside their targets; PEER=kvm: beside KVM on the same emulated machine
+## make bench-accept  takes the exact figures of the last `make bench` as what the tests expect
+.PHONY: bench bench-accept
+bench: deps-test
+	@$(MAKE) --no-print-directory $(BENCH)/measure $(BUILD)/ringfence.elf $(GUEST_ELFS) $(BUILD)/guests/vmlinuz-6.1 \
+	  $(BENCH)/initrd $(BENCH)/bare.iso $(if $(PEER),$(BENCH)/peer.iso $(BENCH)/peer-smp.iso)
+	@RINGFENCE_BUILD=$(BUILD) RINGFENCE_ENGINE=$(BENCH_ENGINE) PEER=$(PEER) tools/bench.sh
+bench-accept:
+	@RINGFENCE_BUILD=$(BUILD) RINGFENCE_ENGINE=$(BENCH_ENGINE) tools/bench.sh accept
+
+-include $(BENCH_O:.o=.d) $(BUILD)/launch/tests/bench/measure.d $(BUILD)/host/tools/bench-acpi.d
+# bench end

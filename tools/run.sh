@@ -1,6 +1,6 @@
 #!/bin/sh
 # Boots the image with its console on this terminal: run.sh ISO TERMINAL DIRECTORY [CPUS [MEMORY]]
-# TERMINAL is the built tools/terminal.c. RINGFENCE_ENGINE overrides the choice of the emulator.
+# TERMINAL is the built tools/terminal.c. MACHINE names the emulated machine; without it the fastest is taken.
 set -eu
 
 [ $# -ge 3 ] || {
@@ -8,13 +8,19 @@ set -eu
     exit 2
 }
 iso=$1 terminal=$2 directory=$3 cpus=${4:-3} memory=${5:-1024}
-engine=${RINGFENCE_ENGINE:-$(tools/emulate.sh choose)}
+engine=${MACHINE:-$(tools/emulate.sh fastest)}
 case $engine in
 kvm) how="QEMU, on this computer's own VT-x: up in a few seconds" ;;
-bochs-*) how="Bochs, which emulates every instruction: the first line takes some seconds, Linux about a minute" ;;
-*) how="QEMU without acceleration: the first line takes some seconds" ;;
+bochs-vmx) how="Bochs with VT-x, exact to the instruction: the prompt in some seconds, Linux in about a minute" ;;
+bochs-svm) how="Bochs with AMD-V, exact to the instruction: the prompt in some seconds, Linux in about a minute" ;;
+qemu-svm) how="QEMU's own AMD-V: the prompt in a few seconds, Linux in ten; its clock is this computer's, so beats can miss" ;;
+qemu-svm-uefi) how="the same from UEFI" ;;
+*)
+    echo "run: MACHINE=$engine is not known, expected kvm, bochs-vmx, bochs-svm, qemu-svm or qemu-svm-uefi" >&2
+    exit 2
+    ;;
 esac
 echo "ringfence: booting $iso on an emulated machine with $cpus CPUs and $memory MiB"
-echo "ringfence: engine $engine: $how"
+echo "ringfence: machine $engine: $how"
 echo "ringfence: leave with Ctrl-A x; Ctrl-] is Ringfence's own key, it leaves a guest's console"
 exec "$terminal" "$engine" "$iso" "$directory" "$cpus" "$memory"

@@ -32,6 +32,15 @@ enum {
 
 static uint64_t clock_number(const struct pit8254 *pit) { return virt_clock_count(pit->clock, PIT8254_HZ); }
 
+/* Takes note of a rise in the time that has passed. */
+static void look_at_line(struct pit8254 *pit, uint64_t now)
+{
+    if (now < pit->rise_at)
+        return;
+    pit->rose = true;
+    pit->rise_at = pit8254_counter_next_rise(&pit->counters[0], now);
+}
+
 static void read_back(struct pit8254 *pit, uint8_t command, uint64_t now)
 {
     for (uint32_t i = 0; i < PIT8254_COUNTERS; i++) {
@@ -56,19 +65,45 @@ static void write_control(struct pit8254 *pit, uint8_t value, uint64_t now)
         pit8254_counter_program(&pit->counters[select], value);
 }
 
+/* A write can make the line rise itself: a control word of any mode but 0 sets OUT. */
+static void write_port(struct pit8254 *pit, uint64_t offset, uint8_t value, uint64_t now)
+{
+    look_at_line(pit, now);
+    bool before = pit8254_counter_output(&pit->counters[0], now);
+    if (offset < PIT8254_COUNTERS)
+        pit8254_counter_write(&pit->counters[offset], value, now);
+    else if (offset == PORT_CONTROL)
+        write_control(pit, value, now);
+    if (!before && pit8254_counter_output(&pit->counters[0], now))
+        pit->rose = true;
+    pit->rise_at = pit8254_counter_next_rise(&pit->counters[0], now);
+}
+
 void pit8254_access(void *device, uint64_t offset, struct bus_access *access)
 {
     struct pit8254 *pit = device;
     uint64_t now = clock_number(pit);
 
-    if (offset < PIT8254_COUNTERS && access->write)
-        pit8254_counter_write(&pit->counters[offset], (uint8_t)access->value, now);
-    else if (offset < PIT8254_COUNTERS)
-        access->value = pit8254_counter_read(&pit->counters[offset], now);
-    else if (offset == PORT_CONTROL && access->write)
-        write_control(pit, (uint8_t)access->value, now);
-    else if (!access->write)
-        access->value = 0xff;
+    if (access->write)
+        write_port(pit, offset, (uint8_t)access->value, now);
+    else
+        access->value = offset < PIT8254_COUNTERS ? pit8254_counter_read(&pit->counters[offset], now) : 0xff;
+}
+
+bool pit8254_line(struct pit8254 *pit) { return pit8254_counter_output(&pit->counters[0], clock_number(pit)); }
+
+bool pit8254_line_rose(struct pit8254 *pit)
+{
+    look_at_line(pit, clock_number(pit));
+    bool rose = pit->rose;
+    pit->rose = false;
+    return rose;
+}
+
+uint64_t pit8254_next_rise(struct pit8254 *pit)
+{
+    look_at_line(pit, clock_number(pit));
+    return pit->rise_at == VIRT_CLOCK_NEVER ? VIRT_CLOCK_NEVER : virt_clock_when(pit->clock, PIT8254_HZ, pit->rise_at);
 }
 
 void pit8254_port_b_access(void *device, uint64_t offset, struct bus_access *access)
@@ -102,4 +137,5 @@ void pit8254_reset(struct pit8254 *pit, const struct virt_clock *clock)
     /* The gates of counters 0 and 1 are tied high. */
     pit->counters[0].gate = true;
     pit->counters[1].gate = true;
+    pit->rise_at = pit8254_counter_next_rise(&pit->counters[0], 0);
 }

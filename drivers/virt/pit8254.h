@@ -1,6 +1,8 @@
 /*
- * The programmable interval timer (Intel 8254) and port 61h, which gates and watches its counter 2. Counts by the TSC;
- * its outputs raise no interrupt.
+ * The programmable interval timer (Intel 8254) and port 61h, which gates and watches its counter 2. Counts by the TSC.
+ *
+ * The output of counter 0 is interrupt line 0: a level that is computed from the time. Its low moments can be one clock
+ * long, so whoever looks now and then asks for rises too; and a host's timer is set to the next one.
  */
 #pragma once
 
@@ -30,7 +32,9 @@ struct pit8254_counter {
 
 struct pit8254 {
     const struct virt_clock *clock;
-    uint8_t port_b; /* port 61h, the bits that can be written */
+    uint8_t port_b;   /* port 61h, the bits that can be written */
+    bool rose;        /* the line has risen and nobody was told */
+    uint64_t rise_at; /* number of the clock at which it rises next; VIRT_CLOCK_NEVER */
     struct pit8254_counter counters[PIT8254_COUNTERS];
 };
 
@@ -42,3 +46,12 @@ void pit8254_access(void *pit, uint64_t offset, struct bus_access *access);
 
 /* A bus_handler for port 61h, width 1; `pit` as above. */
 void pit8254_port_b_access(void *pit, uint64_t offset, struct bus_access *access);
+
+/* The level of interrupt line 0. */
+bool pit8254_line(struct pit8254 *pit);
+
+/* Whether it has risen, once or more, since this was last asked, even if it is low again. */
+bool must_check pit8254_line_rose(struct pit8254 *pit);
+
+/* The TSC at which it rises next, after now; VIRT_CLOCK_NEVER. */
+uint64_t pit8254_next_rise(struct pit8254 *pit);

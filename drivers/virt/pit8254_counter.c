@@ -121,6 +121,35 @@ bool pit8254_counter_output(struct pit8254_counter *counter, uint64_t now)
     }
 }
 
+/* How many clocks must have been counted for OUT to rise next, when `counted` have; the same or less: never. */
+static uint64_t next_rise_count(const struct pit8254_counter *counter, uint64_t counted)
+{
+    uint32_t period = counter->period;
+
+    switch (mode_of(counter)) {
+    case MODE_TERMINAL:
+    case MODE_ONE_SHOT:
+        return period;
+    case MODE_RATE:
+    case MODE_SQUARE:
+        /* A count of 1 is forbidden here and leaves OUT where it is until another takes over. */
+        if (period < 2)
+            return counter->next_period != 0 ? counter->switch_at : 0;
+        return (counted / period + 1) * period;
+    default: /* both strobes */
+        return (uint64_t)period + 1;
+    }
+}
+
+uint64_t pit8254_counter_next_rise(struct pit8254_counter *counter, uint64_t now)
+{
+    catch_up(counter, now);
+    uint64_t counted = elapsed(counter, now);
+    uint64_t rise = next_rise_count(counter, counted);
+
+    return is_counting(counter) && rise > counted ? now + (rise - counted) : VIRT_CLOCK_NEVER;
+}
+
 /* Mode 3: an odd count is high one clock longer than low, and the counting element holds even numbers only. */
 static uint32_t square_wave_count(uint32_t period, uint32_t phase)
 {

@@ -19,3 +19,6 @@ void pit8254_counter_set_gate(struct pit8254_counter *counter, bool gate, uint64
 
 /* The level of OUT. */
 bool pit8254_counter_output(struct pit8254_counter *counter, uint64_t now);
+
+/* The first clock after `now` at which OUT rises if nothing is written until then; VIRT_CLOCK_NEVER. */
+uint64_t pit8254_counter_next_rise(struct pit8254_counter *counter, uint64_t now);

@@ -8,7 +8,7 @@
  *
  * While the clock runs, the time registers are computed when they are read. While it is stopped (SET, or the divider
  * held in reset) they are plain bytes, and starting it again takes the time from them: so a guest may write them one by
- * one without ever showing a date that is not there. Alarm and rate are stored and do nothing.
+ * one without ever showing a date that is not there. Register C and the interrupts are in rtc_interrupt.c.
  */
 #include "drivers/virt/rtc.h"
 
@@ -16,35 +16,6 @@
 #include "core/calendar.h"
 
 enum { PORT_INDEX = 0, PORT_DATA = 1, INDEX_MASK = 0x7f /* bit 7 gates the NMI on a PC */ };
-
-enum {
-    RTC_SECONDS = 0x00,
-    RTC_MINUTES = 0x02,
-    RTC_HOURS = 0x04,
-    RTC_WEEKDAY = 0x06,
-    RTC_DAY = 0x07,
-    RTC_MONTH = 0x08,
-    RTC_YEAR = 0x09,
-    RTC_A = 0x0a,
-    RTC_B = 0x0b,
-    RTC_C = 0x0c,
-    RTC_D = 0x0d,
-    RTC_CENTURY = 0x32,
-};
-
-enum {
-    A_UIP = 1u << 7,
-    A_DIVIDER_RESET = 0x60, /* dividers 11xb hold the chain in reset */
-    A_POWER_ON = 0x26,      /* 32.768 kHz crystal, 1024 Hz */
-    B_SET = 1u << 7,
-    B_UIE = 1u << 4,
-    B_BINARY = 1u << 2,
-    B_24_HOURS = 1u << 1,
-    C_IRQF = 1u << 7,
-    C_UF = 1u << 4,
-    D_VRT = 1u << 7,
-    HOURS_PM = 1u << 7,
-};
 
 #define YEAR_2000 946684800u
 
@@ -57,7 +28,7 @@ static bool is_time(uint8_t index)
            (index >= RTC_WEEKDAY && index <= RTC_YEAR) || index == RTC_CENTURY;
 }
 
-static bool is_running(const struct rtc *rtc)
+bool rtc_is_running(const struct rtc *rtc)
 {
     return (rtc->bytes[RTC_B] & B_SET) == 0 && (rtc->bytes[RTC_A] & A_DIVIDER_RESET) != A_DIVIDER_RESET;
 }
@@ -72,7 +43,7 @@ static uint64_t ticks_into_second(const struct rtc *rtc)
     return rtc->clock->hz == 0 ? 0 : ticks_since_anchor(rtc) % rtc->clock->hz;
 }
 
-static uint64_t current_seconds(const struct rtc *rtc)
+uint64_t rtc_current_seconds(const struct rtc *rtc)
 {
     return rtc->clock->hz == 0 ? rtc->seconds : rtc->seconds + ticks_since_anchor(rtc) / rtc->clock->hz;
 }
@@ -81,10 +52,10 @@ static bool is_updating(const struct rtc *rtc)
 {
     uint64_t hz = rtc->clock->hz;
 
-    return is_running(rtc) && hz != 0 && hz - ticks_into_second(rtc) <= hz / UPDATES_PART_OF_SECOND;
+    return rtc_is_running(rtc) && hz != 0 && hz - ticks_into_second(rtc) <= hz / UPDATES_PART_OF_SECOND;
 }
 
-static uint8_t encode(const struct rtc *rtc, uint32_t value)
+uint8_t rtc_encode(const struct rtc *rtc, uint32_t value)
 {
     return (uint8_t)((rtc->bytes[RTC_B] & B_BINARY) != 0 ? value : value / 10 % 10 * 16 + value % 10);
 }
@@ -95,11 +66,11 @@ static uint32_t decode(const struct rtc *rtc, uint8_t byte)
     return ((rtc->bytes[RTC_B] & B_BINARY) != 0 ? byte : byte / 16u * 10u + byte % 16u) % 100;
 }
 
-static uint8_t encode_hour(const struct rtc *rtc, uint32_t hour)
+uint8_t rtc_encode_hour(const struct rtc *rtc, uint32_t hour)
 {
     if ((rtc->bytes[RTC_B] & B_24_HOURS) != 0)
-        return encode(rtc, hour);
-    uint8_t clock_face = encode(rtc, hour % 12 == 0 ? 12 : hour % 12);
+        return rtc_encode(rtc, hour);
+    uint8_t clock_face = rtc_encode(rtc, hour % 12 == 0 ? 12 : hour % 12);
     return hour >= 12 ? clock_face | HOURS_PM : clock_face;
 }
 
@@ -114,28 +85,28 @@ static uint8_t time_byte(const struct rtc *rtc, uint8_t index, const struct cale
 {
     switch (index) {
     case RTC_SECONDS:
-        return encode(rtc, time->second);
+        return rtc_encode(rtc, time->second);
     case RTC_MINUTES:
-        return encode(rtc, time->minute);
+        return rtc_encode(rtc, time->minute);
     case RTC_HOURS:
-        return encode_hour(rtc, time->hour);
+        return rtc_encode_hour(rtc, time->hour);
     case RTC_WEEKDAY:
-        return encode(rtc, time->weekday);
+        return rtc_encode(rtc, time->weekday);
     case RTC_DAY:
-        return encode(rtc, time->day);
+        return rtc_encode(rtc, time->day);
     case RTC_MONTH:
-        return encode(rtc, time->month);
+        return rtc_encode(rtc, time->month);
     case RTC_YEAR:
-        return encode(rtc, time->year % 100);
+        return rtc_encode(rtc, time->year % 100);
     default: /* RTC_CENTURY: the only one left of is_time */
-        return encode(rtc, time->year / 100);
+        return rtc_encode(rtc, time->year / 100);
     }
 }
 
 /* Running clock to bytes, and back. */
 static void store_time(struct rtc *rtc)
 {
-    struct calendar_time time = calendar_from_seconds(current_seconds(rtc));
+    struct calendar_time time = calendar_from_seconds(rtc_current_seconds(rtc));
 
     for (uint8_t index = 0; index < RTC_BYTES; index++)
         if (is_time(index))
@@ -164,14 +135,14 @@ static void run_from(struct rtc *rtc, uint64_t seconds, uint64_t ticks)
 
     rtc->seconds = seconds;
     rtc->anchor = now > ticks ? now - ticks : 0;
-    rtc->reported = seconds;
+    rtc_flags_restart(rtc);
 }
 
 /* Register A or B: may stop the clock or start it. SET holds back updates; the divider's reset also holds the second.
  */
 static void write_control(struct rtc *rtc, uint8_t index, uint8_t value)
 {
-    bool was_running = is_running(rtc);
+    bool was_running = rtc_is_running(rtc);
 
     if (was_running)
         store_time(rtc);
@@ -179,36 +150,27 @@ static void write_control(struct rtc *rtc, uint8_t index, uint8_t value)
         rtc->bytes[RTC_A] = value & (uint8_t)~A_UIP;
     else
         rtc->bytes[RTC_B] = (value & B_SET) != 0 ? value & (uint8_t)~B_UIE : value;
-    if (was_running || !is_running(rtc))
-        return;
     /* "Divider control": the first update comes half a second after the reset of the chain is released. */
-    run_from(rtc, stored_time(rtc), index == RTC_A ? rtc->clock->hz / 2 : ticks_into_second(rtc));
+    if (!was_running && rtc_is_running(rtc))
+        run_from(rtc, stored_time(rtc), index == RTC_A ? rtc->clock->hz / 2 : ticks_into_second(rtc));
+    else
+        rtc_flags_restart(rtc);
 }
 
 static void write_data(struct rtc *rtc, uint8_t value)
 {
     uint8_t index = rtc->index;
 
+    rtc_catch_up(rtc);
     if (index == RTC_A || index == RTC_B) {
         write_control(rtc, index, value);
-    } else if (is_time(index) && is_running(rtc)) {
+    } else if (is_time(index) && rtc_is_running(rtc)) {
         store_time(rtc);
         rtc->bytes[index] = value;
         run_from(rtc, stored_time(rtc), ticks_into_second(rtc));
     } else if (index != RTC_C && index != RTC_D) {
         rtc->bytes[index] = value;
     }
-}
-
-/* Reading register C tells, once, that the second has changed. */
-static uint8_t read_flags(struct rtc *rtc)
-{
-    uint64_t seconds = current_seconds(rtc);
-
-    if (!is_running(rtc) || seconds == rtc->reported)
-        return 0;
-    rtc->reported = seconds;
-    return (rtc->bytes[RTC_B] & B_UIE) != 0 ? C_UF | C_IRQF : C_UF;
 }
 
 static uint8_t read_data(struct rtc *rtc)
@@ -218,11 +180,11 @@ static uint8_t read_data(struct rtc *rtc)
     if (index == RTC_A)
         return is_updating(rtc) ? rtc->bytes[RTC_A] | A_UIP : rtc->bytes[RTC_A];
     if (index == RTC_C)
-        return read_flags(rtc);
+        return rtc_read_flags(rtc);
     if (index == RTC_D)
         return D_VRT;
-    if (is_time(index) && is_running(rtc)) {
-        struct calendar_time time = calendar_from_seconds(current_seconds(rtc));
+    if (is_time(index) && rtc_is_running(rtc)) {
+        struct calendar_time time = calendar_from_seconds(rtc_current_seconds(rtc));
         return time_byte(rtc, index, &time);
     }
     return rtc->bytes[index];
@@ -244,8 +206,9 @@ void rtc_access(void *device, uint64_t offset, struct bus_access *access)
 
 void rtc_set_time(struct rtc *rtc, uint64_t seconds)
 {
+    rtc_catch_up(rtc);
     run_from(rtc, seconds > CALENDAR_LAST_SECOND ? CALENDAR_LAST_SECOND : seconds, 0);
-    if (!is_running(rtc))
+    if (!rtc_is_running(rtc))
         store_time(rtc);
 }
 

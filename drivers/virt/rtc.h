@@ -1,5 +1,7 @@
 /*
- * The PC's clock of day and its CMOS RAM (Motorola MC146818A), driven by the TSC. It raises no interrupt.
+ * The PC's clock of day and its CMOS RAM (Motorola MC146818A), driven by the TSC. Its interrupt is line 8 of a PC: a
+ * level that is computed from the time, high from a periodic, alarm or update event that is enabled until register C is
+ * read.
  */
 #pragma once
 
@@ -12,7 +14,9 @@ struct rtc {
     const struct virt_clock *clock;
     uint64_t seconds;  /* since 1970, at `anchor` */
     uint64_t anchor;   /* TSC; a second begins every hz ticks from here */
-    uint64_t reported; /* the second that register C last reported an update for */
+    uint64_t reported; /* the second up to which events were looked for */
+    uint64_t periods;  /* and how many periods from `anchor` on */
+    uint8_t flags;     /* register C without IRQF */
     uint8_t index;
     uint8_t bytes[RTC_BYTES]; /* the time registers only while the clock is stopped */
 };
@@ -25,3 +29,9 @@ void rtc_set_time(struct rtc *rtc, uint64_t seconds);
 
 /* A bus_handler for a slot of RTC_PORTS ports and width 1. */
 void rtc_access(void *rtc, uint64_t offset, struct bus_access *access);
+
+/* The level of the interrupt line. */
+bool rtc_line(struct rtc *rtc);
+
+/* The TSC at which the line rises next; VIRT_CLOCK_NEVER, also while it is high: it first falls by a guest's access. */
+uint64_t rtc_next_rise(struct rtc *rtc);

@@ -72,8 +72,8 @@ static void ports(void)
     SAMPLE_INSTRUCTION("pio_uart", "movl $0x3ff, %%edx", "inb %%dx, %%al"); /* scratch register */
     SAMPLE_INSTRUCTION("pio_uart_write", "movl $0x3ff, %%edx", "outb %%al, %%dx");
     SAMPLE_INSTRUCTION("pio_uart_status", "movl $0x3fd, %%edx", "inb %%dx, %%al");
-    /* Carriage returns: they go the whole way of a character and disturb no reader of the lines. */
-    SAMPLE_INSTRUCTION("pio_uart_character", "movl $0x3f8, %%edx\n\tmovl $13, %%eax", "outb %%al, %%dx");
+    /* Line feeds: they go the whole way of a character and disturb no reader of lines. */
+    SAMPLE_INSTRUCTION("pio_uart_character", "movl $0x3f8, %%edx\n\tmovl $10, %%eax", "outb %%al, %%dx");
     outb(PORT_PIT_COMMAND, PIT_COUNTER_2_MODE_0);
     SAMPLE_INSTRUCTION("pit_read", "movl $0x42, %%edx", "inb %%dx, %%al");
     SAMPLE_INSTRUCTION("pio_nothing", "movl $0x1f7, %%edx", "inb %%dx, %%al");

@@ -138,8 +138,8 @@ static void all_bits(uint64_t unused)
     (void)unused;
     for (size_t i = 0; i < sizeof registers / sizeof registers[0]; i++)
         for (unsigned bit = 0; bit < 64; bit++) {
-            uint64_t now = registers[i].attack == attack_efer ? rdmsr(MSR_EFER)
-                           : registers[i].read != NULL        ? registers[i].read()
+            uint64_t now = registers[i].attack == attack_efer   ? rdmsr(MSR_EFER)
+                           : registers[i].read != NULL          ? registers[i].read()
                            : registers[i].attack == attack_xcr0 ? read_xcr0()
                                                                 : 0;
             registers[i].attack(now ^ (uint64_t)1 << bit);

@@ -110,10 +110,15 @@ static void run_tss_at(const uint64_t *numbers)
 }
 
 static const struct attack table[] = {
-    {"idt-null", 0, run_idt_null},           {"idt-empty", 0, run_idt_empty},
-    {"df-chain", 0, run_df_chain},           {"idt-at", 1, run_idt_at},
-    {"stack-exception", 1, run_stack_exception}, {"stack-int", 1, run_stack_int},
-    {"stack-nmi", 1, run_stack_nmi},         {"stack-interrupt", 1, run_stack_interrupt},
-    {"stack-ist", 1, run_stack_ist},         {"tss-at", 1, run_tss_at},
+    {"idt-null", 0, run_idt_null},
+    {"idt-empty", 0, run_idt_empty},
+    {"df-chain", 0, run_df_chain},
+    {"idt-at", 1, run_idt_at},
+    {"stack-exception", 1, run_stack_exception},
+    {"stack-int", 1, run_stack_int},
+    {"stack-nmi", 1, run_stack_nmi},
+    {"stack-interrupt", 1, run_stack_interrupt},
+    {"stack-ist", 1, run_stack_ist},
+    {"tss-at", 1, run_tss_at},
 };
 const struct attack_list attacks_faults = ATTACK_LIST(table);

@@ -1,10 +1,10 @@
 /*
  * hostile: does what no guest should, one attack a line that comes in over its UART.
  *
- * "hostile: ready" is the prompt. A line is the name of an attack and its numbers; the answer is one line "hostile: PASS
- * NAME" or "hostile: FAIL NAME: N did not hold", when there is somebody left to give it. So that a test can run many
- * attacks in one life of the partition, and the next one after a start when an attack has ended it. `random=SEED` on the
- * command line executes random instructions instead.
+ * "hostile: ready" is the prompt. A line is the name of an attack and its numbers; the answer is one line "hostile:
+ * PASS NAME" or "hostile: FAIL NAME: N did not hold", when there is somebody left to give it. So that a test can run
+ * many attacks in one life of the partition, and the next one after a start when an attack has ended it. `random=SEED`
+ * on the command line executes random instructions instead.
  */
 #include "guests/common/apic.h"
 #include "guests/common/console.h"
@@ -22,9 +22,9 @@ static uint64_t failures;
 static volatile uint64_t interrupts;
 
 static const struct attack_list *const lists[] = {
-    &attacks_memory,   &attacks_ports,      &attacks_msrs,    &attacks_icr,    &attacks_instructions, &attacks_control,
-    &attacks_paging,   &attacks_modes,      &attacks_tables,  &attacks_faults, &attacks_loops,        &attacks_storms,
-    &attacks_decoder,  &attacks_hypercalls, &attacks_devices, &attacks_cpus,   &attacks_leftovers,
+    &attacks_memory,  &attacks_ports,      &attacks_msrs,    &attacks_icr,    &attacks_instructions, &attacks_control,
+    &attacks_paging,  &attacks_modes,      &attacks_tables,  &attacks_faults, &attacks_loops,        &attacks_storms,
+    &attacks_decoder, &attacks_hypercalls, &attacks_devices, &attacks_cpus,   &attacks_leftovers,
 };
 
 void attack_check(bool held, const char *what, uint64_t number, uint64_t found)

@@ -39,8 +39,7 @@ static bool is_spared(uint32_t destination, uint32_t low)
 static void send(uint32_t destination, uint32_t low)
 {
     uint32_t mode = low >> ICR_MODE_SHIFT & 7, vector = low & 0xff;
-    bool illegal = mode == SMI || mode == RESERVED || mode == EXTINT ||
-                   (mode <= LOWEST && vector < FIRST_LEGAL_VECTOR);
+    bool illegal = mode == SMI || mode == RESERVED || mode == EXTINT || (mode <= LOWEST && vector < FIRST_LEGAL_VECTOR);
     uint64_t value = (uint64_t)destination << 32 | low;
     if (is_spared(destination, low))
         return;

@@ -56,14 +56,13 @@ static void run_exception(const uint64_t *numbers)
 {
     struct tables_pointer now = tables_sidt();
     uint64_t *entry = (uint64_t *)(uintptr_t)now.base + 2 * 6;
-    uint64_t offset;
+    uint64_t offset = (uint64_t)(uintptr_t)tables_landing;
     (void)numbers;
     tables_load((uint64_t)(uintptr_t)(stack + STACK_SIZE));
     attack_goes_on("loop-exception");
-    __asm__ volatile("leaq 1f(%%rip), %0" : "=r"(offset));
     entry[0] = (offset & 0xffff) | (uint64_t)TABLES_CODE64 << 16 | 0x8e01ull << 32 | (offset >> 16 & 0xffff) << 48;
     entry[1] = offset >> 32;
-    __asm__ volatile("1: ud2" ::: "memory");
+    __asm__ volatile("ud2" ::: "memory");
 }
 
 /* The handler's first page fault is at the handler itself: on one stack of its own it never ends. */
@@ -112,8 +111,14 @@ static void run_exits(const uint64_t *numbers)
 }
 
 static const struct attack table[] = {
-    {"loop-cli", 0, run_spin},        {"loop-halt", 0, run_halt},   {"loop-apic-off", 0, run_apic_off},
-    {"loop-mov-ss", 0, run_mov_ss},   {"loop-sti", 0, run_sti},     {"loop-exception", 0, run_exception},
-    {"loop-page-fault", 0, run_page_fault}, {"loop-debug", 0, run_debug}, {"loop-exits", 0, run_exits},
+    {"loop-cli", 0, run_spin},
+    {"loop-halt", 0, run_halt},
+    {"loop-apic-off", 0, run_apic_off},
+    {"loop-mov-ss", 0, run_mov_ss},
+    {"loop-sti", 0, run_sti},
+    {"loop-exception", 0, run_exception},
+    {"loop-page-fault", 0, run_page_fault},
+    {"loop-debug", 0, run_debug},
+    {"loop-exits", 0, run_exits},
 };
 const struct attack_list attacks_loops = ATTACK_LIST(table);

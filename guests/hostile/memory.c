@@ -94,7 +94,7 @@ static void run_edges(const uint64_t *numbers)
 }
 
 static const struct attack table[] = {
-    {"read", 2, run_read},  {"write", 2, run_write}, {"execute", 1, run_execute},
-    {"copy", 3, run_copy},  {"edges", 0, run_edges},
+    {"read", 2, run_read}, {"write", 2, run_write}, {"execute", 1, run_execute},
+    {"copy", 3, run_copy}, {"edges", 0, run_edges},
 };
 const struct attack_list attacks_memory = ATTACK_LIST(table);

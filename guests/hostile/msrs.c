@@ -46,7 +46,11 @@ enum { KNOWN = sizeof known / sizeof known[0], VECTOR_GP = 13 };
 static const struct {
     uint32_t first, last;
 } ranges[] = {
-    {0x0, 0x1fff}, {0xc0000000, 0xc0001fff}, {0xc0010000, 0xc0011fff}, {0x4b564d00, 0x4b564dff}, {0x40000000, 0x400001ff},
+    {0x0, 0x1fff},
+    {0xc0000000, 0xc0001fff},
+    {0xc0010000, 0xc0011fff},
+    {0x4b564d00, 0x4b564dff},
+    {0x40000000, 0x400001ff},
 };
 
 static const uint64_t values[] = {0,          1,      UINT64_MAX,         0x8000000000000000, 0xfee00d00,
@@ -129,9 +133,9 @@ static void run_kvm_clock(const uint64_t *numbers)
 {
     static const uint32_t registers[] = {0x12, 0x4b564d01, 0x11, 0x4b564d00};
     uint64_t end = attack_memory_end();
-    const uint64_t places[] = {end | 1,          (end - 4) | 1,       0xfee00001, 0xfec00001,         0xa0001,
-                               UINT64_MAX,       0xfffffffffffffffd,  0x9fffd,    0x8000000000000001, 0xc0000001,
-                               0x100000000 | 1,  0x000fffffffffffe1,  0xfffffff1};
+    const uint64_t places[] = {end | 1,         (end - 4) | 1,      0xfee00001, 0xfec00001,         0xa0001,
+                               UINT64_MAX,      0xfffffffffffffffd, 0x9fffd,    0x8000000000000001, 0xc0000001,
+                               0x100000000 | 1, 0x000fffffffffffe1, 0xfffffff1};
     (void)numbers;
     for (size_t i = 0; i < sizeof registers / sizeof registers[0]; i++)
         for (size_t j = 0; j < sizeof places / sizeof places[0]; j++)
@@ -154,7 +158,7 @@ static void run_apic_base(const uint64_t *numbers)
 }
 
 static const struct attack table[] = {
-    {"msrs", 0, run_sweep},           {"msrs-own", 0, run_own},         {"msrs-random", 1, run_random},
-    {"kvm-clock", 0, run_kvm_clock},  {"apic-base", 0, run_apic_base},
+    {"msrs", 0, run_sweep},          {"msrs-own", 0, run_own},        {"msrs-random", 1, run_random},
+    {"kvm-clock", 0, run_kvm_clock}, {"apic-base", 0, run_apic_base},
 };
 const struct attack_list attacks_msrs = ATTACK_LIST(table);

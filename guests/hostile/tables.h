@@ -28,6 +28,9 @@ _Static_assert(sizeof(struct tables_pointer) == 10, "LGDT operand in 64-bit mode
 
 extern uint64_t tables_gdt[TABLES_ENTRIES];
 
+/* modes.S: UD2, in every mode. */
+extern const char tables_landing[];
+
 /* Fills the first entries, loads GDTR and TR; `stack`: IST 1 of the task state. */
 void tables_load(uint64_t stack);
 

@@ -1,7 +1,8 @@
 /*
  * `make bench`: boots one box after another and adds what each showed to $RINGFENCE_BUILD/bench/figures, which
  * tools/bench-report.sh turns into the table. A case that this version of the hypervisor cannot have is noted as
- * absent, with the reason; what fails is a failure.
+ * absent, with the reason; what fails is a failure. `measure peer NAME IMAGE CPUS` boots the peer's image instead and
+ * adds to figures.peer.
  */
 #include "tests/bench/figures.h"
 
@@ -26,14 +27,21 @@ static const char *engine(void)
 
 static struct figures figures; /* of the case under way */
 
-static void save(struct box *box)
+static const char *build_directory(void)
+{
+    const char *build = getenv("RINGFENCE_BUILD");
+    return build != NULL ? build : "build";
+}
+
+static void save_as(struct box *box, const char *name)
 {
     char file[BOX_PATH_SIZE];
-    const char *build = getenv("RINGFENCE_BUILD");
-    snprintf(file, sizeof file, "%s/bench/figures", build != NULL ? build : "build");
+    snprintf(file, sizeof file, "%s/bench/%s", build_directory(), name);
     figures_append(box, &figures, file);
     figures.count = 0;
 }
+
+static void save(struct box *box) { save_as(box, "figures"); }
 
 static void start(struct box *box, const char *name, const char *conf, const char *const *modules, unsigned cpus)
 {
@@ -262,11 +270,9 @@ static void test_linux(void **state)
     uint64_t from = box_number(box, 1);
     box_expect_line(box, "bench-init: tsc ([0-9]+)");
     figures_add(box, &figures, "linux_ticks", box_number(box, 1) - from);
-    box_detach(box);
-    (void)look(box, "bench", "linux_exits"); /* a few more than at the first program: it has printed a line */
-    box_attach(box, "bench");
     box_expect_line(box, "bench-init: idle");
     box_detach(box);
+    (void)look(box, "bench", "linux_exits"); /* a few more than at the first program: it has printed two lines */
     figures_add(box, &figures, "linux_idle_exits", rate(look_after(box, "bench", 1000)));
     box_attach(box, "bench");
     box_expect_line(box, "bench-init: busy");
@@ -280,8 +286,7 @@ static void test_linux_on_the_bare_machine(void **state)
 {
     char image[BOX_PATH_SIZE];
     struct box *box = *state;
-    const char *build = getenv("RINGFENCE_BUILD");
-    snprintf(image, sizeof image, "%s/bench/bare.iso", build != NULL ? build : "build");
+    snprintf(image, sizeof image, "%s/bench/bare.iso", build_directory());
     box_boot(
         box,
         &(struct box_setup){
@@ -327,7 +332,39 @@ static void test_memory(void **state)
     save(box);
 }
 
-int main(void)
+/* The bench guest under the peer: an image that boots it and ends by itself. */
+static struct {
+    const char *name, *image;
+    unsigned cpus;
+} peer;
+
+static void test_peer(void **state)
+{
+    struct box *box = *state;
+    box_boot(box,
+             &(struct box_setup){.name = peer.name,
+                                 .engine = engine(),
+                                 .cpus = peer.cpus,
+                                 .memory_mib = MEMORY_MIB,
+                                 .limit_seconds = LIMIT_SECONDS},
+             peer.image);
+    box_expect_line(box, "bench-peer: KVM of Linux ");
+    box_expect_line(box, "bench: entered at ");
+    figures_collect(box, &figures);
+    save_as(box, "figures.peer");
+}
+
+static int run_peer(char **arguments)
+{
+    const struct CMUnitTest tests[] = {box_test(test_peer)};
+    peer.name = arguments[0];
+    peer.image = arguments[1];
+    peer.cpus = (unsigned)strtoul(arguments[2], NULL, 10);
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
+
+/* All cases, or those whose names fit the pattern (with * and ?). */
+static int run(const char *only)
 {
     const struct CMUnitTest tests[] = {
         box_test(test_exits),
@@ -340,5 +377,18 @@ int main(void)
         box_test(test_linux),
         box_test(test_linux_on_the_bare_machine),
     };
+    if (only != NULL)
+        cmocka_set_test_filter(only);
     return cmocka_run_group_tests(tests, NULL, NULL);
+}
+
+int main(int count, char **arguments)
+{
+    if (count == 5 && strcmp(arguments[1], "peer") == 0)
+        return run_peer(arguments + 2);
+    if (count > 2) {
+        fprintf(stderr, "usage: measure [CASE] | measure peer NAME IMAGE CPUS\n");
+        return 2;
+    }
+    return run(count == 2 ? arguments[1] : NULL);
 }

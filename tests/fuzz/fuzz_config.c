@@ -43,8 +43,7 @@ static void make_machine(void)
 
 static bool is_inside(struct slice s, const char *text, size_t length)
 {
-    return s.length == 0 ||
-           (s.at >= text && s.length <= length && (size_t)(s.at - text) <= length - s.length);
+    return s.length == 0 || (s.at >= text && s.length <= length && (size_t)(s.at - text) <= length - s.length);
 }
 
 static void require_printable(const char *name)

@@ -87,7 +87,8 @@ static void require_accepted(const struct vmx_entry_state *s)
     require((s->host_cr4 & ~s->ia32_vmx_cr4_fixed1) == 0 && (s->guest_cr4 & ~s->ia32_vmx_cr4_fixed1) == 0);
     require(s->host_cs_selector != 0 && s->host_tr_selector != 0);
     require(((s->host_cs_selector | s->host_ds_selector | s->host_es_selector | s->host_ss_selector |
-              s->host_fs_selector | s->host_gs_selector | s->host_tr_selector) & 7) == 0);
+              s->host_fs_selector | s->host_gs_selector | s->host_tr_selector) &
+             7) == 0);
     require((s->exit_controls & EXIT_HOST_64) == 0 || is_canonical(s, s->host_rip));
     require(is_canonical(s, s->host_fs_base) && is_canonical(s, s->host_gdtr_base) && is_canonical(s, s->host_tr_base));
     require((s->guest_rflags & 2) != 0 && s->guest_rflags >> 22 == 0 && (s->guest_rflags & 1u << 15) == 0);

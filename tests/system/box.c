@@ -226,6 +226,8 @@ void box_boot(struct box *box, const struct box_setup *setup, const char *image)
     if (box->log < 0)
         box_fail(box, "%s: %s", log, strerror(errno));
     box->length = box->at = 0;
+    if (box->text != NULL)
+        box->text[0] = '\0'; /* of a machine before this one */
     box->ended = false;
     box->limit = limit_seconds(setup);
     if (box->started == 0)

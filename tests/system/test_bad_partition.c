@@ -75,6 +75,8 @@ static void test_bad_words(void **state)
     expect_only_the_good_one(box);
     box_command(box, "start key");
     box_expect_line(box, "^partition 'key' was refused when the box started: 'log' says why");
+    box_command(box, "log");
+    box_expect_line(box, "ringfence\\.conf:6:1: unknown key 'memry' ");
 }
 
 /* What the plan finds: more than the box has, or what it has twice. */

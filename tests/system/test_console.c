@@ -93,7 +93,7 @@ static void test_mistakes_are_answered_with_the_nearest_word(void **state)
     box_expect(box, "ringfence> ");
     box_send(box, "halt\x03");
     box_expect(box, "ringfence> ");
-    ask(box, "version", "^Ringfence [0-9.]+ on VT-x|^Ringfence [0-9.]+ on ");
+    ask(box, "version", "^Ringfence [0-9.]+ on ");
 }
 
 /* The text between a command and the next prompt; the caller frees it. */
@@ -140,7 +140,6 @@ static void test_what_the_box_says_of_itself(void **state)
     box_expect_line(box, " 8 MiB +heartbeat at 0x0$");
     box_expect_line(box, "^.* usable in this machine, 32 MiB owned by partitions$");
     ask(box, "plan", "^partition +hello: start auto, on stop stay$");
-    ask(box, "log", "^\\[ *[0-9]+\\.[0-9]{3}\\] ");
 }
 
 static void test_life_of_a_partition(void **state)
@@ -168,6 +167,8 @@ static void test_life_of_a_partition(void **state)
     ask(box, "restart heartbeat", "^heartbeat");
     ask(box, "start mute", "^mute: starting$");
     box_expect_line(box, "mute: stopped: powered off by the guest$");
+    ask(box, "log", "^\\[ *[0-9]+\\.[0-9]{3}\\] heartbeat: paused$");
+    box_expect_line(box, "^\\[ *[0-9]+\\.[0-9]{3}\\] mute: stopped: powered off by the guest$");
 }
 
 static void test_attach_log_and_stats(void **state)
@@ -203,8 +204,7 @@ static void test_halt(void **state)
 {
     struct box *box = *state;
     boot(box, "console-halt");
-    ask(box, "halt", "the box is halted");
-    box_expect(box, "\n");
+    ask(box, "halt", "the box is halted$");
     if (!box_is_silent(box, 1))
         box_fail(box, "the box is not silent after `halt`");
     box_send(box, "version\r");

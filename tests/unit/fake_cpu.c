@@ -37,6 +37,12 @@ void cpu_send_vector(uint32_t cpu, uint8_t vector)
 
 void cpu_idle(void) { fake_cpu.idles++; }
 
+void cpu_timer_set(uint64_t deadline) { fake_cpu.timer_deadline = deadline; }
+
+void cpu_wait(void) { fake_cpu.waits++; }
+
+void cpu_take_interrupts(void) { fake_cpu.interrupts_taken++; }
+
 void cpu_cpuid(uint32_t leaf, uint32_t subleaf, struct cpuid_regs *out)
 {
     memset(out, 0, sizeof *out);

@@ -23,6 +23,9 @@ struct fake_cpu {
     uint32_t last_vector_cpu;
     uint8_t last_vector;
     uint32_t idles;
+    uint64_t timer_deadline; /* of the last cpu_timer_set */
+    uint32_t waits;
+    uint32_t interrupts_taken;
     uint32_t interrupt_resets;
     cpuid_reader *cpuid; /* NULL: all leaves are 0 */
     uint32_t msr_count;  /* those that exist */

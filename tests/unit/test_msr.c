@@ -84,7 +84,7 @@ static void test_clock(void **state)
     (void)state;
     expect(0x10, MSR_DIRECT, MSR_REFUSE, 0);
     expect(0x3b, MSR_CONSTANT, MSR_IGNORE, 0);
-    expect(0x6e0, MSR_DIRECT, MSR_DIRECT, 0);
+    expect(0x6e0, MSR_APIC, MSR_APIC, 0);
     expect(0x11, MSR_HANDLER, MSR_HANDLER, 0);
     expect(0x12, MSR_HANDLER, MSR_HANDLER, 0);
     expect(0x4b564d00, MSR_HANDLER, MSR_HANDLER, 0);
@@ -111,14 +111,36 @@ static void test_x2apic(void **state)
     (void)state;
     for (uint32_t number = 0x800; number <= 0x83f; number++)
         if (number == 0x830)
-            expect(number, MSR_DIRECT, MSR_HANDLER, 0);
+            expect(number, MSR_APIC, MSR_HANDLER, 0);
         else if (number == 0x82f || number == 0x833)
             expect(number, MSR_CONSTANT, MSR_IGNORE, 0x10000);
         else
-            expect(number, MSR_DIRECT, MSR_DIRECT, 0);
+            expect(number, MSR_APIC, MSR_APIC, 0);
     expect(0x7ff, MSR_REFUSE, MSR_REFUSE, 0);
     expect(0x840, MSR_REFUSE, MSR_REFUSE, 0);
     expect(0x1b, MSR_HANDLER, MSR_HANDLER, 0);
+}
+
+/* The local APIC is the guest's own in direct mode only. */
+static void test_direct_follows_interrupt_mode(void **state)
+{
+    (void)state;
+    assert_true(msr_is_direct(msr_find(0x802)->read, false));
+    assert_false(msr_is_direct(msr_find(0x802)->read, true));
+    assert_true(msr_is_direct(msr_find(0xc0000081)->read, true));
+    assert_false(msr_is_direct(msr_find(0x830)->write, false));
+}
+
+/* The one-load table says what the search says. */
+static void test_constant_index(void **state)
+{
+    (void)state;
+    msr_constants_index();
+    for (uint32_t number = 0; number < 2 * MSR_CONSTANT_END; number++) {
+        const struct msr_rule *rule = msr_find(number);
+        bool listed = number < MSR_CONSTANT_END && rule->read == MSR_CONSTANT;
+        assert_ptr_equal(msr_find_constant(number), listed ? rule : NULL);
+    }
 }
 
 static void test_constants(void **state)
@@ -157,6 +179,8 @@ int main(void)
         cmocka_unit_test(test_clock),
         cmocka_unit_test(test_switched_and_private_registers),
         cmocka_unit_test(test_x2apic),
+        cmocka_unit_test(test_direct_follows_interrupt_mode),
+        cmocka_unit_test(test_constant_index),
         cmocka_unit_test(test_constants),
         cmocka_unit_test(test_unlisted),
     };

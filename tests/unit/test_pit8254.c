@@ -479,9 +479,144 @@ static void counts_survive_a_long_uptime(void **state)
     assert_true(output2());
 }
 
+static bool line_rose(void) { return pit8254_line_rose(&pit); }
+
+/* Counter 0, low byte then high byte. The rise that the control word itself makes is taken. */
+static void program0(uint8_t mode, uint16_t count)
+{
+    out(0x43, (uint8_t)(0x30 | mode << 1));
+    out(0x40, (uint8_t)count);
+    out(0x40, (uint8_t)(count >> 8));
+    (void)!line_rose();
+}
+
+/* Every mode, clock by clock: the announced rise, the level and the report agree with the level seen each clock. */
+static void line_0_rises_when_it_is_announced(void **state)
+{
+    static const uint16_t counts[] = {1, 2, 3, 4, 7, 100, 1001};
+
+    (void)state;
+    for (uint8_t mode = 0; mode < 8; mode++) {
+        for (size_t i = 0; i < array_size(counts); i++) {
+            program0(mode, counts[i]);
+            bool level = pit8254_line(&pit);
+            uint64_t announced = pit8254_next_rise(&pit);
+            uint32_t rises = 0;
+            for (uint32_t step = 0; step < 3000; step++) {
+                ticks.now++;
+                bool rises_now = !level && pit8254_line(&pit);
+                level = pit8254_line(&pit);
+                assert_int_equal(line_rose(), rises_now);
+                assert_int_equal(ticks.now == announced, rises_now);
+                announced = pit8254_next_rise(&pit);
+                assert_true(announced > ticks.now);
+                rises += rises_now;
+            }
+            bool periodic = mode % 4 == 2 || mode % 4 == 3;
+            bool once = mode == 0 || mode == 4;
+            assert_int_equal(rises, periodic ? (counts[i] < 2 ? 0 : 3000u / counts[i]) : once ? 1 : 0);
+        }
+    }
+}
+
+/* A look once in many periods reports one rise; the moment of the next does not move. */
+static void a_late_look_keeps_the_phase_of_line_0(void **state)
+{
+    (void)state;
+    program0(2, 1000);
+    uint64_t begin = ticks.now;
+    ticks.now += 7300;
+    assert_true(line_rose());
+    assert_false(line_rose());
+    assert_true(pit8254_line(&pit));
+    assert_true(pit8254_next_rise(&pit) == begin + 8000);
+    ticks.now = begin + 7999;
+    assert_false(pit8254_line(&pit));
+    assert_false(line_rose());
+    ticks.now++;
+    assert_true(line_rose());
+    out(0x40, 0xf4); /* 500, from the end of this period on */
+    out(0x40, 0x01);
+    assert_true(pit8254_next_rise(&pit) == begin + 9000);
+    ticks.now = begin + 9400;
+    assert_true(line_rose());
+    assert_true(pit8254_next_rise(&pit) == begin + 9500);
+    program0(2, 1); /* forbidden: no rise until another count takes over */
+    assert_true(pit8254_next_rise(&pit) == VIRT_CLOCK_NEVER);
+    out(0x40, 100);
+    out(0x40, 0);
+    assert_true(pit8254_next_rise(&pit) != VIRT_CLOCK_NEVER);
+    ticks.now += 1000;
+    assert_true(line_rose());
+}
+
+/* "Mode Definitions": a control word of another mode sets OUT high, of mode 0 low. */
+static void a_control_word_moves_line_0(void **state)
+{
+    (void)state;
+    program0(0, 1000);
+    assert_false(pit8254_line(&pit));
+    out(0x43, 0x34);
+    assert_true(pit8254_line(&pit));
+    assert_true(line_rose());
+    out(0x43, 0x30);
+    assert_false(pit8254_line(&pit));
+    assert_false(line_rose());
+    assert_true(pit8254_next_rise(&pit) == VIRT_CLOCK_NEVER);
+    /* A rise that came before the write is not lost by it. */
+    program0(0, 1000);
+    ticks.now += 2000;
+    out(0x43, 0x30);
+    assert_true(line_rose());
+}
+
+/* At a real TSC frequency: the announced tick is the first at which the line has risen. */
+static void line_0_at_a_real_frequency(void **state)
+{
+    (void)state;
+    ticks = (struct virt_clock){.hz = 2399999123, .now = 123456789012345};
+    pit8254_reset(&pit, &ticks);
+    program0(2, 11932);
+    for (uint32_t i = 0; i < 1000; i++) {
+        uint64_t next = pit8254_next_rise(&pit);
+        assert_in_range(next - ticks.now, 1, 2399999123 / 99);
+        ticks.now = next - 1;
+        assert_false(line_rose());
+        ticks.now = next;
+        assert_true(line_rose());
+    }
+    ticks.hz = 0;
+    assert_true(pit8254_next_rise(&pit) == VIRT_CLOCK_NEVER);
+}
+
+static void clock_counts_and_times_are_inverse(void **state)
+{
+    static const uint64_t frequencies[] = {1, 1000, 32768, PIT8254_HZ, 2399999123, 5800000000};
+    struct virt_clock clock = {0};
+
+    (void)state;
+    for (size_t i = 0; i < array_size(frequencies); i++) {
+        clock.hz = frequencies[i];
+        for (uint64_t count = 1; count < (uint64_t)1 << 40; count = count * 3 + 1) {
+            clock.now = virt_clock_when(&clock, PIT8254_HZ, count);
+            assert_true(virt_clock_count(&clock, PIT8254_HZ) >= count);
+            clock.now--;
+            assert_true(virt_clock_count(&clock, PIT8254_HZ) < count);
+        }
+    }
+    assert_true(virt_clock_when(&clock, 1, UINT64_MAX) == VIRT_CLOCK_NEVER);
+    clock.hz = 0;
+    assert_true(virt_clock_when(&clock, 1, 0) == VIRT_CLOCK_NEVER);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup(line_0_rises_when_it_is_announced, setup),
+        cmocka_unit_test_setup(a_late_look_keeps_the_phase_of_line_0, setup),
+        cmocka_unit_test_setup(a_control_word_moves_line_0, setup),
+        cmocka_unit_test_setup(line_0_at_a_real_frequency, setup),
+        cmocka_unit_test_setup(clock_counts_and_times_are_inverse, setup),
         cmocka_unit_test_setup(power_on_is_what_firmware_leaves, setup),
         cmocka_unit_test_setup(mode_0_rises_at_the_count, setup),
         cmocka_unit_test_setup(mode_0_pauses_with_the_gate, setup),

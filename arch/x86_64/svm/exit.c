@@ -2,6 +2,7 @@
  * The hardware's exit record into the neutral one. APM vol. 2, appendix "SVM Intercept Exit Codes", and the sections
  * of chapter "Secure Virtual Machine" on each intercept.
  */
+#include "arch/x86_64/cpu_instructions.h"
 #include "arch/x86_64/msr_index.h"
 #include "arch/x86_64/svm/length.h"
 #include "arch/x86_64/svm/svm.h"
@@ -120,6 +121,20 @@ static bool port_decode(struct vcpu *vcpu, struct exit *exit)
     return (sized && length_between(v->save.rip, v->control.exit_info2, &exit->length)) || unknown(vcpu, exit);
 }
 
+/*
+ * CPUID tells the size of the state that XCR0 enables. The guest's XCR0 is in the CPU, and there it is looked up: QEMU
+ * up to 7.2 lets a guest write it without the exit that was asked for.
+ */
+static bool cpuid_decode(struct vcpu *vcpu, struct exit *exit)
+{
+    if (cr4_read() & CR4_OSXSAVE) {
+        uint32_t low, high;
+        __asm__ volatile("xgetbv" : "=a"(low), "=d"(high) : "c"(0));
+        vcpu->xcr0 = (uint64_t)high << 32 | low;
+    }
+    return stepping_over(vcpu, exit, EXIT_CPUID, SVM_CPUID);
+}
+
 static uint64_t edx_eax(const struct vcpu *vcpu) { return vcpu->gpr[GPR_RDX] << 32 | (uint32_t)vcpu->gpr[GPR_RAX]; }
 
 static bool efer_handle(struct vcpu *vcpu, struct exit *exit)
@@ -190,7 +205,7 @@ static bool instruction_decode(struct vcpu *vcpu, struct exit *exit, uint64_t co
 {
     switch (code) {
     case SVM_EXIT_CPUID:
-        return stepping_over(vcpu, exit, EXIT_CPUID, SVM_CPUID);
+        return cpuid_decode(vcpu, exit);
     case SVM_EXIT_VMMCALL:
         return stepping_over(vcpu, exit, EXIT_HYPERCALL, SVM_VMMCALL);
     case SVM_EXIT_CR8_READ:
@@ -236,6 +251,8 @@ static bool entry_failed(struct vcpu *vcpu, struct exit *exit)
     if (s->attempt_holds) {
         memcpy(&s->vmcb->save, &s->attempt->save, sizeof s->vmcb->save);
         s->vmcb->control.event_injection = s->attempt->control.event_injection;
+        vcpu->gpr[GPR_RAX] = s->attempt->save.rax;
+        vcpu->gpr[GPR_RSP] = s->attempt->save.rsp;
     }
     s->vmcb->control.clean = 0;
     s->refused = true;

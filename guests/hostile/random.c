@@ -1,0 +1,143 @@
+/*
+ * Random instruction bytes, for ever: half plain noise, half around instructions that leave the guest, with registers
+ * that hold addresses, port numbers and register numbers of interest.
+ *
+ * `random=SEED` on the command line mixes the TSC into the seed, so that a partition that is restarted goes on with
+ * something else; the seed in force is printed, and `random-exactly=SEED` runs that one again.
+ */
+#include "guests/common/console.h"
+#include "guests/common/guest.h"
+#include "guests/common/instructions.h"
+#include "guests/hostile/attack.h"
+#include "guests/hostile/tables.h"
+#include "guests/hostile/try.h"
+
+enum { REGISTERS = 16, STACK_SIZE = 16384, REPORT_EVERY = 2000 };
+
+/* What the code starts with; the slot of RSP is not used. random_call.S knows the layout. */
+uint64_t random_registers[REGISTERS];
+extern void random_call(uint64_t code);
+
+static uint8_t code[TRY_BYTES + 16];
+static uint8_t scratch[STACK_SIZE] __attribute__((aligned(4096)));
+
+static const struct {
+    uint8_t count;
+    uint8_t bytes[4];
+} templates[] = {
+    {2, {0x0f, 0x32}},
+    {2, {0x0f, 0x30}},
+    {2, {0x0f, 0xa2}},
+    {3, {0x0f, 0x01, 0xc1}},
+    {3, {0x0f, 0x22, 0xc0}},
+    {3, {0x0f, 0x22, 0xe0}},
+    {3, {0x0f, 0x22, 0xd8}},
+    {3, {0x0f, 0x20, 0xc0}},
+    {3, {0x0f, 0x21, 0xf8}},
+    {3, {0x0f, 0x23, 0xf8}},
+    {3, {0x0f, 0x23, 0xc0}},
+    {1, {0xec}},
+    {1, {0xee}},
+    {1, {0xef}},
+    {1, {0xed}},
+    {2, {0x0f, 0x09}},
+    {3, {0x0f, 0x01, 0xd1}},
+    {3, {0x0f, 0x01, 0x17}},
+    {3, {0x0f, 0x01, 0x1f}},
+    {3, {0x0f, 0x00, 0xd8}},
+    {3, {0x0f, 0x00, 0xd0}},
+    {2, {0x0f, 0x06}},
+    {3, {0x0f, 0x01, 0xf0}},
+    {2, {0x8b, 0x07}},
+    {2, {0x89, 0x07}},
+    {2, {0xf3, 0xa5}},
+    {1, {0xa4}},
+    {2, {0xf3, 0xab}},
+    {2, {0x0f, 0x33}},
+    {3, {0x0f, 0x01, 0xf9}},
+    {2, {0x0f, 0x31}},
+    {2, {0xcd, 0x80}},
+    {1, {0xf1}},
+    {1, {0x9d}},
+    {1, {0x9c}},
+    {1, {0xcf}},
+    {2, {0x8e, 0xd0}},
+    {2, {0x8e, 0xd8}},
+    {1, {0xcb}},
+    {3, {0x0f, 0x01, 0xf8}},
+    {3, {0x0f, 0xc7, 0x37}},
+    {3, {0x0f, 0x01, 0xc2}},
+    {3, {0x0f, 0x01, 0xd8}},
+    {3, {0x0f, 0xae, 0x07}},
+    {4, {0xf0, 0x0f, 0xb1, 0x07}},
+    {3, {0x0f, 0xc1, 0x07}},
+    {2, {0x87, 0x07}},
+    {3, {0x0f, 0xa3, 0x07}},
+    {1, {0xfb}},
+    {1, {0xfa}},
+    {1, {0xf4}},
+    {3, {0x0f, 0xc7, 0x0f}},
+};
+
+static const uint64_t interesting[] = {
+    0,          1,          0x10,       0x1b,       0x277,      0x480,      0x6e0,      0x802,       0x830,
+    0x83f,      0xc0000080, 0xc0000102, 0xc0010114, 0x4b564d01, 0xfec00000, 0xfec00010, 0xfee00000,  0xfec00ffe,
+    0x20000000, 0xa0000,    0x3f8,      0xcf8,      0xcf9,      0x70,       0x43,       0x100000000, 0x0000800000000000,
+    0x80000011, 0x80050033, 0x20,       0x2020,     0x606b0,    0xd01,      0xffffffff, UINT64_MAX,  0x8000000000000000,
+};
+
+static uint64_t choose(uint64_t *state)
+{
+    uint64_t random = attack_random(state);
+    switch (random % 4) {
+    case 0:
+        return attack_random(state);
+    case 1:
+        return (uint64_t)(uintptr_t)scratch + attack_random(state) % (STACK_SIZE - 64);
+    default:
+        return interesting[(random >> 8) % (sizeof interesting / sizeof interesting[0])];
+    }
+}
+
+static void compose(uint64_t *state)
+{
+    size_t length = 0;
+    while (length < TRY_BYTES) {
+        uint64_t random = attack_random(state);
+        size_t i = (random >> 8) % (sizeof templates / sizeof templates[0]);
+        if (random % 2 == 0) {
+            for (size_t j = 0; j < templates[i].count && length < TRY_BYTES; j++)
+                code[length++] = templates[i].bytes[j];
+        } else {
+            for (unsigned j = 0; j <= (random >> 32) % 4 && length < TRY_BYTES; j++)
+                code[length++] = (uint8_t)(random >> (40 + 4 * j));
+        }
+    }
+    code[length] = 0xc3;
+    for (unsigned i = 0; i < REGISTERS; i++)
+        random_registers[i] = choose(state);
+}
+
+/* What a snippet may have left behind that would end all further ones at once. */
+static void repair(struct tables_pointer idt, uint64_t cr0, uint64_t cr4)
+{
+    tables_lidt(idt.base, idt.limit);
+    tables_load((uint64_t)(uintptr_t)(scratch + STACK_SIZE));
+    __asm__ volatile("movq %0, %%cr0; movq %1, %%cr4; movq %2, %%dr7" ::"r"(cr0), "r"(cr4), "r"((uint64_t)0x400));
+}
+
+void random_run(uint64_t seed)
+{
+    uint64_t exact = guest_option("random-exactly", 0), cr0, cr4;
+    uint64_t state = exact != 0 ? exact : (seed ^ (rdtsc() * 0x9e3779b97f4a7c15)) | 1;
+    struct tables_pointer idt = tables_sidt();
+    __asm__ volatile("movq %%cr0, %0; movq %%cr4, %1" : "=r"(cr0), "=r"(cr4));
+    print("hostile: random-exactly=0x%lx\n", state);
+    for (uint64_t i = 1;; i++) {
+        compose(&state);
+        (void)try(random_call, (uint64_t)(uintptr_t)code);
+        repair(idt, cr0, cr4);
+        if (i % REPORT_EVERY == 0)
+            print("hostile: random, %lu snippets\n", i);
+    }
+}

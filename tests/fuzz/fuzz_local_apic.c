@@ -1,0 +1,190 @@
+/*
+ * The local APIC model: register accesses, messages, lines and time in any order. What the run loop builds on: a vector
+ * that is offered can be taken and was asked for, a timer that was brought up to date is due later, and no message
+ * leaves that the guest did not write.
+ */
+#include "core/local_apic.h"
+
+#include "core/bytes.h"
+#include "tests/fuzz/input.h"
+
+enum operation { OP_MEMORY, OP_MSR, OP_POST, OP_LINE, OP_TIME, OP_TAKE, OP_INIT, OP_CR8, OPS };
+enum { MSR_FIRST = 0x800, MSR_APIC_BASE = 0x1b, MSR_DEADLINE = 0x6e0, BASE_EXTD = 1 << 10, BASE_ENABLED = 1 << 11 };
+
+static struct local_apic *lapic;
+static uint64_t now;
+
+static bool has_bit(const uint64_t *words, unsigned vector) { return (words[vector / 64] >> (vector % 64) & 1) != 0; }
+
+static void require_sane(void)
+{
+    int vector = local_apic_pending(lapic);
+    require(vector == -1 || (vector >= 16 && vector <= 255 && has_bit(lapic->irr, (unsigned)vector)));
+    require(vector == -1 || vector >> 4 > (int)(local_apic_cr8(lapic)));
+    for (unsigned v = 0; v < 16; v++)
+        require(!has_bit(lapic->irr, v) && !has_bit(lapic->isr, v));
+    for (int v = vector + 1; vector != -1 && v <= 255; v++)
+        require(!has_bit(lapic->irr, (unsigned)v)); /* the highest comes first */
+    require(local_apic_cr8(lapic) <= 15);
+    require((lapic->base & (BASE_EXTD | BASE_ENABLED)) != BASE_EXTD); /* no such mode */
+    require((lapic->base & ~(uint64_t)0xfff) == LOCAL_APIC_BASE);
+    require(local_apic_page(lapic) == ((lapic->base & (BASE_EXTD | BASE_ENABLED)) == BASE_ENABLED));
+}
+
+static void require_outcome(const struct local_apic_outcome *out)
+{
+    require(!out->send || (out->message.delivery <= 7 && out->message.shorthand <= SHORTHAND_OTHERS));
+    require(!out->eoi || out->eoi_vector >= 16);
+    require(out->refused == NULL || strlen(out->refused) > 4);
+}
+
+static void access_memory(struct input *in)
+{
+    struct local_apic_outcome out;
+    uint8_t how = input_8(in);
+    struct bus_access a = {.size = how & 2 ? 4 : how >> 4, .write = (how & 1) != 0};
+    uint64_t offset = input_8(in) * (uint64_t)16 + (how & 4 ? input_8(in) & 15 : 0);
+    a.address = LOCAL_APIC_BASE + offset;
+    a.value = a.write ? input_32(in) : 0;
+    bool page = local_apic_page(lapic);
+    memset(&out, 0xee, sizeof out);
+    bool owned = local_apic_memory(lapic, offset, &a, now, &out);
+    require(owned == page);
+    if (!owned)
+        return;
+    require_outcome(&out);
+    require(a.write || (!out.send && !out.eoi));
+    require(!out.eoi || offset == 0xb0);
+}
+
+static void access_msr(struct input *in)
+{
+    struct local_apic_outcome out;
+    uint8_t how = input_8(in);
+    uint32_t number = MSR_FIRST + (how & 0x7f);
+    if (number == MSR_FIRST || number == MSR_FIRST + 1)
+        number = number == MSR_FIRST ? MSR_APIC_BASE : MSR_DEADLINE;
+    bool x2apic = (lapic->base & (BASE_EXTD | BASE_ENABLED)) == (BASE_EXTD | BASE_ENABLED);
+    memset(&out, 0xee, sizeof out);
+    if ((how & 0x80) == 0) {
+        uint64_t value = UINT64_MAX;
+        bool good = local_apic_msr_read(lapic, number, now, &value);
+        require(x2apic || number < MSR_FIRST || !good);
+        return;
+    }
+    uint64_t value = input_64(in);
+    if (number == MSR_APIC_BASE && (value & 1) == 0) /* half of them well-formed */
+        value = LOCAL_APIC_BASE | (value & 0xd00);
+    if (!local_apic_msr_write(lapic, number, value, now, &out))
+        return;
+    require_outcome(&out);
+    require(x2apic || number < MSR_FIRST);
+    require(!out.send || number == 0x830 || number == 0x83f);
+}
+
+static void post(struct input *in)
+{
+    uint32_t bits = input_32(in);
+    struct interrupt_message m = {.destination = bits,
+                                  .level = (bits & 1) != 0,
+                                  .assert_line = (bits & 2) != 0,
+                                  .logical = (bits & 4) != 0,
+                                  .delivery = bits >> 4 & 7,
+                                  .vector = (uint8_t)(bits >> 8)};
+    bool kick = local_apic_post(lapic, &m);
+    require(!kick || local_apic_has_posts(lapic));
+    (void)local_apic_matches(lapic, &m);
+    if ((bits & 8) != 0)
+        return;
+    local_apic_absorb(lapic);
+    require(!local_apic_has_posts(lapic));
+}
+
+static void pass_time(struct input *in)
+{
+    uint8_t how = input_8(in);
+    now += (uint64_t)input_8(in) << (how & 31);
+    uint64_t due = local_apic_next_deadline(lapic);
+    uint64_t missed = local_apic_tick(lapic, now);
+    require(missed == 0 || due <= now);
+    require(local_apic_next_deadline(lapic) > now); /* or the CPU would do nothing but come back */
+}
+
+static void take(void)
+{
+    local_apic_absorb(lapic);
+    if (local_apic_extint(lapic))
+        local_apic_take_extint(lapic);
+    int vector = local_apic_pending(lapic);
+    if (vector >= 0) {
+        local_apic_take(lapic, (uint8_t)vector);
+        require(has_bit(lapic->isr, (unsigned)vector) && !has_bit(lapic->irr, (unsigned)vector));
+        require(local_apic_pending(lapic) == -1 || local_apic_pending(lapic) >> 4 > vector >> 4);
+    }
+    require((local_apic_take_events(lapic) & ~0xfu) == 0 && local_apic_take_events(lapic) == 0);
+}
+
+static void set_cr8(uint64_t value)
+{
+    uint64_t before = local_apic_cr8(lapic);
+    bool good = local_apic_set_cr8(lapic, value);
+    require(good == (value <= 15) && local_apic_cr8(lapic) == (good ? value : before));
+}
+
+static void operate(struct input *in)
+{
+    switch ((enum operation)(input_8(in) % OPS)) {
+    case OP_MEMORY:
+        access_memory(in);
+        break;
+    case OP_MSR:
+        access_msr(in);
+        break;
+    case OP_POST:
+        post(in);
+        break;
+    case OP_LINE:
+        (void)!local_apic_post_line(lapic, input_8(in) & 1 ? LOCAL_APIC_LINT0 : LOCAL_APIC_LINT1,
+                                    (input_8(in) & 1) != 0);
+        break;
+    case OP_TIME:
+        pass_time(in);
+        break;
+    case OP_TAKE:
+        take();
+        break;
+    case OP_INIT:
+        local_apic_init_reset(lapic);
+        break;
+    case OP_CR8:
+        set_cr8(input_8(in) % 20);
+        break;
+    case OPS:
+        break;
+    }
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    static const uint64_t clocks[] = {2400000000, 25000000, 1000000000, 0};
+    struct input in = {data, size};
+    uint8_t flags = input_8(&in);
+    struct local_apic_config config = {.id = input_8(&in),
+                                       .bootstrap = (flags & 1) != 0,
+                                       .x2apic = (flags & 2) != 0,
+                                       .tsc_deadline = (flags & 4) != 0,
+                                       .tsc_hz = clocks[flags >> 3 & 3],
+                                       .bus_hz = clocks[flags >> 5 & 3]};
+    lapic = aligned_alloc(64, sizeof *lapic);
+    require(lapic != NULL);
+    memset(lapic, 0xee, sizeof *lapic); /* it may hold anything */
+    now = 1000;
+    local_apic_power_on(lapic, &config);
+    require_sane();
+    while (in.left != 0) {
+        operate(&in);
+        require_sane();
+    }
+    free(lapic);
+    return 0;
+}
