@@ -28,7 +28,7 @@ HV_LDFLAGS := -n -z max-page-size=4096 -z noexecstack --gc-sections --build-id=n
 HV_C := $(wildcard boot/*.c arch/x86_64/*.c arch/x86_64/*/*.c core/*.c drivers/hw/*.c drivers/virt/*.c)
 HV_S := $(wildcard boot/*.S arch/x86_64/*.S arch/x86_64/*/*.S)
 HV_C := $(filter-out arch/x86_64/offsets.c, $(HV_C))
-HV_O := $(HV_C:%.c=$(BUILD)/hv/%.o) $(HV_S:%.S=$(BUILD)/hv/%.S.o)
+HV_O := $(BUILD)/hv/font.o $(HV_C:%.c=$(BUILD)/hv/%.o) $(HV_S:%.S=$(BUILD)/hv/%.S.o)
 
 .PHONY: all iso run test clean help
 all: $(BUILD)/ringfence.elf $(BUILD)/rf-check
@@ -36,6 +36,19 @@ all: $(BUILD)/ringfence.elf $(BUILD)/rf-check
 $(BUILD)/ringfence.elf: $(HV_O) linker.ld
 	$(Q)echo "  LD   $@"; $(LD) $(HV_LDFLAGS) -o $@ $(HV_O)
 	@tools/check-elf.sh $@
+
+# The screen's font comes out of Debian's grub-common package.
+FONT := /usr/share/grub/ascii.pf2
+$(FONT):
+	@echo "$(FONT) is missing: run tools/deps.sh build" >&2; exit 1
+$(BUILD)/font.c: $(BUILD)/font $(FONT)
+	$(Q)$(BUILD)/font $(FONT) > $@
+$(BUILD)/font: tools/font.c
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(COMMON) -O2 -o $@ $<
+$(BUILD)/hv/font.o: $(BUILD)/font.c
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(HV_CFLAGS) -c -o $@ $<
 
 $(BUILD)/hv/%.o: %.c
 	@mkdir -p $(@D)
@@ -49,7 +62,7 @@ $(BUILD)/hv/%.S.o: %.S $(BUILD)/offsets.h
 $(BUILD)/offsets.h: arch/x86_64/offsets.c
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(HV_CFLAGS) -MT $@ -MF $(BUILD)/offsets.d -S -o $(BUILD)/offsets.s $<
-	$(Q)sed -n 's/.*->\([A-Z0-9_]*\) \$$*\([-0-9]*\).*/#define \1 \2/p' $(BUILD)/offsets.s > $@
+	$(Q)sed -n 's/.*->\([A-Z0-9_]*\) \([-0-9]*\)".*/#define \1 \2/p' $(BUILD)/offsets.s > $@
 
 include tools/rules.mk
 include guests/rules.mk

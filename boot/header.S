@@ -1,6 +1,6 @@
 /*
- * The multiboot2 header (Multiboot2 specification, "OS image format"). No framebuffer tag: the serial console needs none
- * and some emulators' text display cannot leave text mode.
+ * The multiboot2 header (Multiboot2 specification, "OS image format"). A framebuffer is welcome and not needed: whether GRUB
+ * leaves text mode is decided in grub.cfg by gfxpayload, since some emulators' displays cannot.
  */
     .section .multiboot2, "a"
     .balign 8
@@ -13,6 +13,11 @@ header:
     .balign 8
     .short 6, 0                                           /* module alignment: page boundaries */
     .long 8
+
+    .balign 8
+    .short 5, 1                                           /* framebuffer, optional: any size and depth */
+    .long 20
+    .long 0, 0, 0
 
     .balign 8
     .short 0, 0                                           /* end */

@@ -23,6 +23,8 @@
 #include "drivers/hw/cmos_clock.h"
 #include "drivers/hw/legacy_interrupts.h"
 #include "drivers/hw/pit_calibrate.h"
+#include "drivers/hw/screen.h"
+#include "drivers/hw/terminal.h"
 #include "drivers/hw/uart.h"
 
 static const char config_name[] = "ringfence.conf";
@@ -65,7 +67,7 @@ static void configuration_read(struct sink *out)
 static void console_open(void)
 {
     if (config.console_port != 0x3f8 || config.console_baud != 115200) {
-        sink_print(uart_sink(), "The console goes on at port %x, %u baud.\n", config.console_port,
+        sink_print(terminal_sink(), "The console goes on at port %x, %u baud.\n", config.console_port,
                    config.console_baud);
         uart_init(config.console_port, config.console_baud);
     }
@@ -121,7 +123,7 @@ static void run(uint32_t cpu)
 void boot_main(uint32_t magic, uint32_t info) __attribute__((noreturn));
 void boot_main(uint32_t magic, uint32_t info)
 {
-    struct sink *out = uart_sink();
+    struct sink *out = terminal_sink();
     stages_begin();
     percpu_load_early();                    /* GS base and exceptions: everything below may fault and says so */
     paging_init();                          /* W^X */
@@ -135,7 +137,10 @@ void boot_main(uint32_t magic, uint32_t info)
                    MULTIBOOT2_LOADER_MAGIC);
         stop(out);
     }
-    if (!discover_machine(info, &machine, &loader_info, out))
+    bool discovered = discover_machine(info, &machine, &loader_info, out);
+    if (screen_init(&loader_info.screen))   /* what was said so far went to the serial port alone */
+        sink_print(screen_sink(), "Ringfence %s\n", RINGFENCE_VERSION);
+    if (!discovered)
         stop(out);
     machine.tsc_hz = pit_calibrate_tsc();
     stages_over("machine");
@@ -164,7 +169,7 @@ void boot_main(uint32_t magic, uint32_t info)
     stages_over("plan_print");
     heap_close();                           /* the plan is committed: nothing is allocated from here on */
 
-    console_init(uart_console_port(), &config, &machine, &plan, backend);
+    console_init(terminal_console_port(), &config, &machine, &plan, backend);
     start_partitions();
     stages_over("start");
     stages_log();

@@ -6,6 +6,7 @@
 #include "boot/acpi.h"
 #include "core/bytes.h"
 #include "core/machine.h"
+#include "drivers/hw/screen.h"
 
 enum { MULTIBOOT2_MAX_SIZE = 64 * 1024 };   /* bytes of the whole structure; GRUB's takes a few KiB */
 #define MULTIBOOT2_LOADER_MAGIC 0x36d76289u /* in EAX at entry; the caller checks it */
@@ -14,6 +15,7 @@ enum { MULTIBOOT2_MAX_SIZE = 64 * 1024 };   /* bytes of the whole structure; GRU
 struct multiboot2_info {
     struct slice command_line; /* of the hypervisor; empty when there is none */
     struct slice loader_name;  /* "GRUB 2.06-..."; foreign text, not made safe for printing */
+    struct screen_info screen; /* kind SCREEN_NONE: the loader left none that is described */
     size_t rsdp_size;          /* bytes in rsdp: 0 none, ACPI_RSDP_SIZE_1 or ACPI_RSDP_SIZE_2 */
     uint8_t rsdp[ACPI_RSDP_SIZE_2];
 };

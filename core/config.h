@@ -11,15 +11,15 @@
  *     [partition linux]
  *     cpus       = 0-1               # physical CPU numbers; the first listed starts the guest
  *     memory     = 256M
- *     boot       = linux             # linux | multiboot1 | flat
+ *     boot       = linux             # linux | multiboot1 | multiboot2 | pvh | firmware | flat
  *     kernel     = vmlinuz           # name of a multiboot2 module
  *     initrd     = initrd
- *     modules    = a, b              # multiboot1 only
+ *     modules    = a, b              # multiboot1, multiboot2, pvh (Linux: its initrd)
  *     cmdline    = console=ttyS0
  *     load       = 0x100000          # flat only: where the image goes
  *     entry      = 0x100000          # flat only: where it starts (default: load)
  *     console    = uart              # uart | none
- *     interrupts = direct            # direct | virtual | any: direct where the CPU has x2APIC, else virtual
+ *     interrupts = any               # direct | virtual | any: direct where the CPUs allow it, else virtual
  *     start      = auto              # auto | manual
  *     on_stop    = stay              # stay | restart | halt-box | reboot-box
  *
@@ -37,10 +37,10 @@ enum {
     CONFIG_MAX_PARTITIONS = 16,
     CONFIG_NAME_SIZE = 24,
     CONFIG_MAX_CPUS = 64,        /* per partition */
-    CONFIG_MAX_MODULES = 8,      /* per partition, multiboot1 */
+    CONFIG_MAX_MODULES = 8,      /* per partition */
 };
 
-enum boot_protocol { BOOT_LINUX, BOOT_MULTIBOOT1, BOOT_FLAT };
+enum boot_protocol { BOOT_LINUX, BOOT_MULTIBOOT1, BOOT_MULTIBOOT2, BOOT_PVH, BOOT_FIRMWARE, BOOT_FLAT };
 enum partition_console { CONSOLE_UART, CONSOLE_NONE };
 enum interrupt_mode { INTERRUPTS_DIRECT, INTERRUPTS_VIRTUAL, INTERRUPTS_ANY };
 enum start_mode { START_AUTO, START_MANUAL };

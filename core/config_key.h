@@ -12,8 +12,12 @@ enum {
 /* Boot protocols as a mask, for keys that only some of them know. */
 #define FOR_LINUX      (1u << BOOT_LINUX)
 #define FOR_MULTIBOOT1 (1u << BOOT_MULTIBOOT1)
+#define FOR_MULTIBOOT2 (1u << BOOT_MULTIBOOT2)
+#define FOR_PVH        (1u << BOOT_PVH)
+#define FOR_FIRMWARE   (1u << BOOT_FIRMWARE)
 #define FOR_FLAT       (1u << BOOT_FLAT)
-#define FOR_EVERY_BOOT (FOR_LINUX | FOR_MULTIBOOT1 | FOR_FLAT)
+#define FOR_EVERY_BOOT (FOR_LINUX | FOR_MULTIBOOT1 | FOR_MULTIBOOT2 | FOR_PVH | FOR_FIRMWARE | FOR_FLAT)
+#define FOR_MODULES    (FOR_MULTIBOOT1 | FOR_MULTIBOOT2 | FOR_PVH)
 
 /* The state of config_parse. */
 struct config_parser {

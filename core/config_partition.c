@@ -9,7 +9,9 @@
 /* No x86 address is wider than 52 bits: Intel SDM, "MAXPHYADDR". */
 #define MAX_ADDRESS ((uint64_t)1 << 52)
 
-static const struct text_choice boots[] = {{"linux", BOOT_LINUX}, {"multiboot1", BOOT_MULTIBOOT1}, {"flat", BOOT_FLAT}};
+static const struct text_choice boots[] = {{"linux", BOOT_LINUX},           {"multiboot1", BOOT_MULTIBOOT1},
+                                           {"multiboot2", BOOT_MULTIBOOT2}, {"pvh", BOOT_PVH},
+                                           {"firmware", BOOT_FIRMWARE},     {"flat", BOOT_FLAT}};
 static const struct text_choice consoles[] = {{"uart", CONSOLE_UART}, {"none", CONSOLE_NONE}};
 static const struct text_choice interrupt_modes[] = {
     {"direct", INTERRUPTS_DIRECT}, {"virtual", INTERRUPTS_VIRTUAL}, {"any", INTERRUPTS_ANY}};
@@ -34,7 +36,7 @@ void config_partition_defaults(struct config_partition *partition)
     memset(partition, 0, sizeof *partition);
     partition->boot = BOOT_LINUX;
     partition->console = CONSOLE_UART;
-    partition->interrupts = INTERRUPTS_DIRECT;
+    partition->interrupts = INTERRUPTS_ANY;
     partition->start = START_AUTO;
     partition->on_stop = ON_STOP_STAY;
 }
@@ -221,8 +223,8 @@ static const struct config_key partition_keys[] = {
     {"memory", set_memory, FOR_EVERY_BOOT, false, "memory = 256M"},
     {"kernel", set_kernel, FOR_EVERY_BOOT, false, "kernel = MODULE"},
     {"initrd", set_initrd, FOR_LINUX, false, NULL},
-    {"modules", set_modules, FOR_MULTIBOOT1, false, NULL},
-    {"cmdline", set_cmdline, FOR_LINUX | FOR_MULTIBOOT1, true, NULL},
+    {"modules", set_modules, FOR_MODULES, false, NULL},
+    {"cmdline", set_cmdline, FOR_LINUX | FOR_MODULES, true, NULL},
     {"console", set_console, FOR_EVERY_BOOT, false, NULL},
     {"interrupts", set_interrupts, FOR_EVERY_BOOT, false, NULL},
     {"start", set_start, FOR_EVERY_BOOT, false, NULL},

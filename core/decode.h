@@ -1,7 +1,7 @@
 /*
  * Decodes the instructions with which guests touch device registers. Pure: bytes in, one struct out.
  *
- * Only what compilers and kernels use on such memory is known (see the table in decode.c); every other instruction, and
+ * Only what compilers and kernels use on such memory is known (see decode_table.c); every other instruction, and
  * every form without a memory operand, is refused. SDM vol. 2, "Instruction Format" and "Opcode Map".
  */
 #pragma once

@@ -18,6 +18,7 @@ enum {
     ELF_MACHINE_386 = 3,
     ELF_MACHINE_X86_64 = 62,
     ELF_SEGMENT_LOAD = 1,
+    ELF_SEGMENT_NOTE = 4,
     ELF_MAX_HEADERS = 64, /* ours: more is not a kernel */
 };
 
@@ -86,3 +87,11 @@ struct elf64_segment {
     uint64_t align;
 } __attribute__((packed));
 static_assert(offsetof(struct elf64_segment, memsz) == 40 && sizeof(struct elf64_segment) == 56, "ELF64 segment");
+
+/* "Note Section": the name and then the descriptor follow, each padded to the segment's alignment. */
+struct elf_note {
+    uint32_t name_size; /* bytes, with the terminator */
+    uint32_t desc_size; /* bytes */
+    uint32_t type;      /* whoever owns the name says what it means */
+} __attribute__((packed));
+static_assert(sizeof(struct elf_note) == 12, "ELF note");

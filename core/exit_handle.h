@@ -11,6 +11,7 @@ void exit_handle(struct vcpu *vcpu, const struct backend *backend, const struct 
 /* The kinds that need more than a few lines: a file each. */
 void exit_msr(struct vcpu *vcpu, const struct backend *backend, const struct exit *exit);
 void exit_port(struct vcpu *vcpu, const struct backend *backend, const struct exit *exit);
+void exit_port_string(struct vcpu *vcpu, const struct backend *backend, const struct exit *exit);
 void exit_memory(struct vcpu *vcpu, const struct backend *backend, const struct exit *exit);
 void exit_hypercall(struct vcpu *vcpu, const struct backend *backend, const struct exit *exit);
 

@@ -73,8 +73,10 @@ void exit_memory(struct vcpu *vcpu, const struct backend *backend, const struct 
             backend->set_cr2(vcpu, outcome.cr2);
         backend->inject_exception(vcpu, outcome.vector, outcome.error_code);
         return;
-    case MMIO_REFUSED:
-        end_refused(vcpu, exit, view.rip);
+    case MMIO_REFUSED: /* not always the access that exited: a string instruction has two */
+        done.address = outcome.refused.address;
+        done.write = outcome.refused.write;
+        end_refused(vcpu, &done, view.rip);
         return;
     case MMIO_UNKNOWN:
         end_unknown_instruction(vcpu, exit, &outcome, view.rip);

@@ -3,7 +3,6 @@
  */
 #include "core/cpu.h"
 #include "core/exit_handle.h"
-#include "core/lifecycle.h"
 
 static uint64_t size_mask(uint8_t size) { return size == 4 ? 0xffffffffull : (1ull << 8 * size) - 1; }
 
@@ -11,8 +10,7 @@ void exit_port(struct vcpu *vcpu, const struct backend *backend, const struct ex
 {
     struct partition *p = vcpu->partition;
     if (exit->string) {
-        lifecycle_end(p, "vCPU %u: %s of port %lx by a string instruction, which is not emulated", vcpu->index,
-                      exit->write ? "write" : "read", exit->address);
+        exit_port_string(vcpu, backend, exit);
         return;
     }
     struct bus_access access = {

@@ -1,27 +1,16 @@
-#include "core/lifecycle.h"
+/* Goals: how anybody asks for one, and what a guest's own end makes of its policy. */
+#include "core/lifecycle_goal.h"
 
 #include "core/bytes.h"
 #include "core/console.h"
 #include "core/cpu.h"
-#include "core/exit_handle.h"
-#include "core/loader.h"
-#include "core/local_apic.h"
-#include "core/phys.h"
-#include "core/virtual_interrupts.h"
 
 /* A partition that ends this often within a second of its start is not restarted again by policy. */
 enum { QUICK_ENDS_ALLOWED = 5 };
 
-/*
- * partition.goal holds the goal in its low byte and a count of goals above it, and a parked vCPU remembers that word: so a vCPU that
- * parked for an earlier goal never counts as parked for this one.
- */
-enum { GOAL_MASK = 0xff, GOAL_COUNT = 0x100 };
+enum partition_goal lifecycle_goal(const struct partition *p) { return lifecycle_goal_word(p) & GOAL_MASK; }
 
-static uint32_t goal_word(const struct partition *p) { return __atomic_load_n(&p->goal, __ATOMIC_ACQUIRE); }
-enum partition_goal lifecycle_goal(const struct partition *p) { return goal_word(p) & GOAL_MASK; }
-
-static void kick_all(struct partition *p)
+void lifecycle_kick(struct partition *p)
 {
     for (uint32_t i = 0; i < p->vcpu_count; i++)
         cpu_kick(p->vcpus[i].cpu);
@@ -33,7 +22,7 @@ static bool goal_set(struct partition *p, uint32_t before, enum partition_goal g
     uint32_t after = (before & ~(uint32_t)GOAL_MASK) + GOAL_COUNT + goal;
     if (!__atomic_compare_exchange_n(&p->goal, &before, after, false, __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE))
         return false;
-    kick_all(p);
+    lifecycle_kick(p);
     return true;
 }
 
@@ -45,7 +34,7 @@ static bool goal_set(struct partition *p, uint32_t before, enum partition_goal g
 static bool goal_impose(struct partition *p, enum partition_goal goal)
 {
     for (;;) {
-        uint32_t before = goal_word(p);
+        uint32_t before = lifecycle_goal_word(p);
         enum partition_goal under_way = before & GOAL_MASK;
         if (under_way == GOAL_START || under_way == GOAL_STOP || under_way == GOAL_RESTART)
             return false;
@@ -57,7 +46,7 @@ static bool goal_impose(struct partition *p, enum partition_goal goal)
 enum lifecycle_answer lifecycle_ask(struct partition *p, enum partition_goal goal)
 {
     /* Read before the state, which only changes under a goal: so the state is still the same when the goal is set. */
-    uint32_t before = goal_word(p);
+    uint32_t before = lifecycle_goal_word(p);
     enum partition_state state = __atomic_load_n(&p->state, __ATOMIC_ACQUIRE);
     if ((before & GOAL_MASK) != GOAL_NONE)
         return LIFECYCLE_BUSY;
@@ -73,7 +62,7 @@ enum lifecycle_answer lifecycle_ask(struct partition *p, enum partition_goal goa
 
 bool lifecycle_settled(const struct partition *p) { return lifecycle_goal(p) == GOAL_NONE; }
 
-static void reason_put(struct partition *p, const char text[PARTITION_REASON_SIZE])
+void lifecycle_reason_put(struct partition *p, const char text[PARTITION_REASON_SIZE])
 {
     spin_lock(&p->reason_lock);
     memcpy(p->reason, text, PARTITION_REASON_SIZE);
@@ -127,7 +116,7 @@ void lifecycle_end(struct partition *p, const char *format, ...)
     va_end(arguments);
     /* The first reason is the cause; what other vCPUs say after it often only follows from it. */
     if (!has_reason(p))
-        reason_put(p, text);
+        lifecycle_reason_put(p, text);
     log_line("%s: stopped: %s", partition_name(p), text);
 
     uint32_t quick_ends = quick_ends_now(p);
@@ -141,160 +130,4 @@ void lifecycle_guest_reset(struct partition *p)
 {
     log_line("%s: reset by the guest", partition_name(p));
     (void)goal_impose(p, GOAL_RESTART); /* false: what is under way ends this life anyhow */
-}
-
-static void stop_vcpus(struct partition *p)
-{
-    for (uint32_t i = 0; i < p->vcpu_count; i++) {
-        __atomic_store_n(&p->vcpus[i].state, VCPU_OFF, __ATOMIC_RELEASE);
-        __atomic_store_n(&p->vcpus[i].requests, 0, __ATOMIC_RELEASE);
-    }
-}
-
-static bool load(struct partition *p, struct vcpu_entry *entry)
-{
-    char text[PARTITION_REASON_SIZE] = "";
-    struct text_sink errors;
-    text_sink_init(&errors, text, sizeof text);
-    for (uint32_t i = 0; i < p->plan->chunk_count; i++)
-        phys_zero(p->plan->chunks[i].hpa, p->plan->chunks[i].size);
-    platform_reset(p->platform, p->output, p->plan->config->console == CONSOLE_UART,
-                   p->plan->virtual_interrupts, p->machine->tsc_hz);
-    platform_set_time(p->platform, p->machine->wall_clock + p->started_at / p->machine->tsc_hz, p->started_at);
-    if (loader_load(p, entry, &errors.sink))
-        return true;
-    size_t length = strlen(text);
-    if (length != 0 && text[length - 1] == '\n')
-        text[length - 1] = '\0'; /* a reason goes into other lines */
-    reason_put(p, text);
-    log_line("%s", text);
-    return false;
-}
-
-/* On the vCPU's own CPU: some leaves differ between the CPUs of one box. */
-static void cpuid_cache_start(struct vcpu *vcpu)
-{
-    struct cpuid_guest guest = exit_cpuid_guest(vcpu, 0);
-    cpuid_cache_fill(&vcpu->cpuid, &guest, cpu_cpuid);
-}
-
-/* On the boot CPU, all vCPUs parked: RAM zeroed, devices reset, image loaded, first vCPU ready. */
-static void start(struct partition *p, const struct backend *backend)
-{
-    struct vcpu_entry entry;
-    stop_vcpus(p);
-    p->started_at = cpu_clock();
-    if (!load(p, &entry)) {
-        __atomic_store_n(&p->state, PARTITION_STOPPED, __ATOMIC_RELEASE);
-        return;
-    }
-    for (uint32_t i = 0; i < p->vcpu_count; i++) {
-        struct vcpu *vcpu = &p->vcpus[i];
-        memset(&vcpu->stats, 0, sizeof vcpu->stats);
-        vcpu->kvm_clock = gpa(0);
-        if (vcpu->apic != NULL)
-            virtual_interrupts_reset(vcpu);
-        __atomic_store_n(&vcpu->state, i == 0 ? VCPU_RUNNING : VCPU_WAIT_SIPI, __ATOMIC_RELEASE);
-    }
-    cpuid_cache_start(&p->vcpus[0]);
-    backend->vcpu_reset(&p->vcpus[0], &entry);
-    backend->nested_flush(&p->vcpus[0]);
-    spin_lock(&p->reason_lock);
-    p->reason[0] = '\0';
-    spin_unlock(&p->reason_lock);
-    p->starts++;
-    __atomic_store_n(&p->state, PARTITION_RUNNING, __ATOMIC_RELEASE);
-}
-
-static void carry_out(struct partition *p, const struct backend *backend, uint32_t word)
-{
-    switch ((enum partition_goal)(word & GOAL_MASK)) {
-    case GOAL_START:
-    case GOAL_RESTART:
-        start(p, backend);
-        break;
-    case GOAL_STOP:
-        stop_vcpus(p);
-        __atomic_store_n(&p->state, PARTITION_STOPPED, __ATOMIC_RELEASE);
-        break;
-    case GOAL_PAUSE:
-        __atomic_store_n(&p->state, PARTITION_PAUSED, __ATOMIC_RELEASE);
-        break;
-    case GOAL_RESUME:
-        __atomic_store_n(&p->state, PARTITION_RUNNING, __ATOMIC_RELEASE);
-        break;
-    case GOAL_NONE:
-        break;
-    }
-    /* Fails when goal_impose has set another goal since: that one stands, and its kicks are under way. */
-    __atomic_compare_exchange_n(&p->goal, &word, word & ~(uint32_t)GOAL_MASK, false, __ATOMIC_ACQ_REL,
-                                __ATOMIC_ACQUIRE);
-    kick_all(p);
-}
-
-static bool all_parked(const struct partition *p, uint32_t word)
-{
-    for (uint32_t i = 0; i < p->vcpu_count; i++)
-        if (__atomic_load_n(&p->vcpus[i].parked, __ATOMIC_ACQUIRE) != word)
-            return false;
-    return true;
-}
-
-static void park(struct vcpu *vcpu, uint32_t word)
-{
-    enum partition_goal goal = word & GOAL_MASK;
-    if (vcpu->parked == word)
-        return;
-    /* A paused guest keeps its interrupts; a stopped one leaves nothing behind in its CPU. */
-    if (goal == GOAL_STOP || goal == GOAL_RESTART || goal == GOAL_START)
-        cpu_guest_interrupts_reset();
-    __atomic_store_n(&vcpu->parked, word, __ATOMIC_RELEASE);
-    cpu_kick(vcpu->partition->vcpus[0].cpu);
-}
-
-/* Takes requests of other vCPUs in the order in which a local APIC would act on them. */
-static void requests_take(struct vcpu *vcpu, const struct backend *backend)
-{
-    uint32_t taken = __atomic_exchange_n(&vcpu->requests, 0, __ATOMIC_ACQ_REL);
-    if ((taken & VCPU_REQUEST_INIT) && vcpu->index == 0) {
-        lifecycle_guest_reset(vcpu->partition); /* an INIT of the boot processor starts the machine again */
-        return;
-    }
-    if (taken & VCPU_REQUEST_INIT) {
-        cpu_guest_interrupts_reset();
-        if (vcpu->apic != NULL)
-            local_apic_init_reset(vcpu->apic);
-        __atomic_store_n(&vcpu->state, VCPU_WAIT_SIPI, __ATOMIC_RELEASE);
-    }
-    if ((taken & VCPU_REQUEST_SIPI) && vcpu->state == VCPU_WAIT_SIPI) {
-        struct vcpu_entry entry = {.mode = VCPU_MODE_REAL,
-                                   .cs_selector = (uint16_t)(vcpu->sipi_vector << 8)};
-        cpuid_cache_start(vcpu);
-        backend->vcpu_reset(vcpu, &entry);
-        backend->nested_flush(vcpu);
-        __atomic_store_n(&vcpu->state, VCPU_RUNNING, __ATOMIC_RELEASE);
-    }
-    if (!(taken & VCPU_REQUEST_NMI) || vcpu->state == VCPU_WAIT_SIPI)
-        return;
-    if (backend->inject_nmi(vcpu))
-        vcpu->state = VCPU_RUNNING; /* it ends a HLT */
-    else
-        __atomic_fetch_or(&vcpu->requests, VCPU_REQUEST_NMI, __ATOMIC_ACQ_REL);
-}
-
-bool lifecycle_obey(struct vcpu *vcpu, const struct backend *backend)
-{
-    struct partition *p = vcpu->partition;
-    uint32_t word = goal_word(p);
-    if ((word & GOAL_MASK) != GOAL_NONE) {
-        park(vcpu, word);
-        if (vcpu->index != 0 || !all_parked(p, word))
-            return false;
-        carry_out(p, backend, word);
-    }
-    if (__atomic_load_n(&p->state, __ATOMIC_ACQUIRE) != PARTITION_RUNNING)
-        return false;
-    if (__atomic_load_n(&vcpu->requests, __ATOMIC_RELAXED) != 0)
-        requests_take(vcpu, backend);
-    return lifecycle_goal(p) == GOAL_NONE && (vcpu->state == VCPU_RUNNING || vcpu->state == VCPU_HALTED);
 }

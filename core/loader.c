@@ -15,6 +15,12 @@ bool loader_check(const struct plan_partition *plan, const struct machine *machi
         return loader_linux_check(plan, machine, errors);
     case BOOT_MULTIBOOT1:
         return loader_multiboot1_check(plan, machine, errors);
+    case BOOT_MULTIBOOT2:
+        return loader_multiboot2_check(plan, machine, errors);
+    case BOOT_PVH:
+        return loader_pvh_check(plan, machine, errors);
+    case BOOT_FIRMWARE:
+        return loader_firmware_check(plan, machine, errors);
     case BOOT_FLAT:
         return loader_flat_check(plan, machine, errors);
     }
@@ -29,6 +35,12 @@ bool loader_load(const struct partition *p, struct vcpu_entry *entry, struct sin
         return loader_linux_load(p, entry, errors);
     case BOOT_MULTIBOOT1:
         return loader_multiboot1_load(p, entry, errors);
+    case BOOT_MULTIBOOT2:
+        return loader_multiboot2_load(p, entry, errors);
+    case BOOT_PVH:
+        return loader_pvh_load(p, entry, errors);
+    case BOOT_FIRMWARE:
+        return loader_firmware_load(p, entry, errors);
     case BOOT_FLAT:
         return loader_flat_load(p, entry, errors);
     }

@@ -2,6 +2,8 @@
 #include "core/elf.h"
 #include "core/loader_program.h"
 
+enum { ELF_NOTE_OWNER_MAX = 16 }; /* bytes of the longest owner that we look for */
+
 struct elf_summary {
     bool wide; /* ELF64 */
     uint64_t entry;
@@ -70,7 +72,8 @@ static bool segment_read(const struct loader_image *image, const struct elf_summ
                                   .vaddr = narrow.vaddr,
                                   .paddr = narrow.paddr,
                                   .filesz = narrow.filesz,
-                                  .memsz = narrow.memsz};
+                                  .memsz = narrow.memsz,
+                                  .align = narrow.align};
     return true;
 }
 
@@ -110,4 +113,73 @@ bool loader_elf_decode(const struct loader_image *image, struct loader_program *
         }
     }
     return true;
+}
+
+/* What is left of a note segment while its notes are read one by one. */
+struct note_cursor {
+    uint64_t at, left; /* bytes, in the image */
+    uint64_t alignment;
+};
+
+/* Takes `size` bytes and their padding from the segment; false when it has not as many. */
+static bool note_part(struct note_cursor *c, uint64_t size, struct range *out)
+{
+    uint64_t padded;
+    if (!align_up(size, c->alignment, &padded) || size > c->left)
+        return false;
+    *out = (struct range){c->at, size};
+    uint64_t step = padded < c->left ? padded : c->left; /* the last one need not be padded */
+    c->at += step;
+    c->left -= step;
+    return true;
+}
+
+static bool owner_matches(const struct loader_image *image, struct range name, const char *owner)
+{
+    char found[ELF_NOTE_OWNER_MAX];
+    return name.size == strlen(owner) + 1 && name.size <= sizeof found &&
+           loader_image_read(image, name.base, found, (size_t)name.size) &&
+           memcmp(found, owner, (size_t)name.size) == 0;
+}
+
+static bool number_read(const struct loader_image *image, struct range desc, uint64_t *out)
+{
+    uint64_t value = 0; /* little-endian, so that 4 bytes make the low half */
+    if ((desc.size != 4 && desc.size != 8) || !loader_image_read(image, desc.base, &value, (size_t)desc.size))
+        return false;
+    *out = value;
+    return true;
+}
+
+static bool notes_search(const struct loader_image *image, struct note_cursor *c, const char *owner, uint32_t type,
+                         uint64_t *out)
+{
+    struct range header_at, name, desc;
+    struct elf_note header;
+    while (note_part(c, sizeof header, &header_at)) {
+        if (!loader_image_read(image, header_at.base, &header, sizeof header) ||
+            !note_part(c, header.name_size, &name) || !note_part(c, header.desc_size, &desc))
+            return false;
+        if (header.type == type && owner_matches(image, name, owner))
+            return number_read(image, desc, out);
+    }
+    return false;
+}
+
+bool loader_elf_note_find(const struct loader_image *image, const char *owner, uint32_t type, uint64_t *out)
+{
+    struct elf_summary elf = {0};
+    if (!header_decode(image, &elf))
+        return false;
+    for (uint32_t i = 0; i < elf.phnum; i++) {
+        struct elf64_segment segment;
+        if (!segment_read(image, &elf, i, &segment))
+            return false;
+        struct range file = {segment.offset, segment.filesz};
+        struct note_cursor cursor = {file.base, file.size, segment.align == 8 ? 8 : 4};
+        if (segment.type == ELF_SEGMENT_NOTE && range_includes((struct range){0, image->range.size}, file) &&
+            notes_search(image, &cursor, owner, type, out))
+            return true;
+    }
+    return false;
 }

@@ -36,9 +36,6 @@ bool loader_flat_load(const struct partition *p, struct vcpu_entry *entry, struc
         return false;
     if (!loader_image_copy(&image, (struct range){0, image.range.size}, gpa(config->load)))
         return false;
-    *entry = (struct vcpu_entry){.mode = VCPU_MODE_FLAT32,
-                                 .cs_selector = LOADER_CODE_SELECTOR,
-                                 .ds_selector = LOADER_DATA_SELECTOR,
-                                 .rip = config->entry};
+    *entry = loader_flat_entry(config->entry);
     return true;
 }

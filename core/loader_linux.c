@@ -64,7 +64,10 @@ static bool header_decode(struct linux_layout *l)
     return true;
 }
 
-/* Where the protected-mode code lies in the image: all that the header promises must be there. */
+/*
+ * Where the protected-mode code lies in the image: all that the header promises must be there. It counts paragraphs, so
+ * the image may end within the last one.
+ */
 static bool code_decode(struct linux_layout *l)
 {
     const struct linux_setup_header *header = &l->header;
@@ -72,6 +75,9 @@ static bool code_decode(struct linux_layout *l)
     l->code = (struct range){(sectors + 1) * LINUX_SECTOR, (uint64_t)header->syssize * LINUX_PARAGRAPH};
     if (l->code.size == 0)
         return loader_image_error(&l->kernel, "has no protected-mode code (syssize 0)");
+    uint64_t there = l->kernel.range.size > l->code.base ? l->kernel.range.size - l->code.base : 0;
+    if (there < l->code.size && l->code.size - there < LINUX_PARAGRAPH)
+        l->code.size = there;
     if (!range_includes((struct range){0, l->kernel.range.size}, l->code))
         return loader_image_error(&l->kernel, "is truncated: header says %lu bytes, the module has %lu",
                                   range_end(l->code), l->kernel.range.size);
@@ -216,10 +222,7 @@ bool loader_linux_load(const struct partition *p, struct vcpu_entry *entry, stru
         return false;
     if (!low_memory_write(p, &layout, errors))
         return false;
-    *entry = (struct vcpu_entry){.mode = VCPU_MODE_FLAT32,
-                                 .cs_selector = LOADER_CODE_SELECTOR,
-                                 .ds_selector = LOADER_DATA_SELECTOR,
-                                 .rip = layout.memory.base};
+    *entry = loader_flat_entry(layout.memory.base);
     entry->gpr[GPR_RSI] = ZERO_PAGE_AT; /* EBX, EBP and EDI must be 0 */
     return true;
 }

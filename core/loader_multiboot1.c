@@ -2,22 +2,33 @@
  * A multiboot1 kernel: ELF, or any image whose multiboot header says where it goes.
  *
  * Guest-physical layout of what the loader writes:
- *     0x10000  information, memory map, module list, strings      0xe0000  ACPI tables
- *     kernel where it says, from 1 MiB up; modules behind it, each on a page of its own
+ *     0x8f000  information, memory map, module list, strings
+ *     0xe0000  ACPI tables      0xf0000  coreboot's table, which GRUB as a guest wants besides
+ *     kernel where it says, from 1 MiB up or in the low memory below the information; modules behind it, each on a page
+ *     of its own
  */
+#include "core/acpi_tables.h"
+#include "core/coreboot_table.h"
+#include "core/loader_modules.h"
 #include "core/loader_protocol.h"
 #include "core/loader_program.h"
+#include "core/loader_strings.h"
 #include "core/multiboot1.h"
 
-#define INFO_AT     0x10000u
-#define MMAP_AT     0x10100u
-#define MODULES_AT  0x10200u
-#define STRINGS_AT  0x10400u
-#define STRINGS_END 0x20000u
+#define INFO_AT     0x8f000u
+#define MMAP_AT     0x8f100u
+#define MODULES_AT  0x8f200u
+#define STRINGS_AT  0x8f400u
+#define STRINGS_END 0x9f000u
+#define COREBOOT_AT 0xf0000u
 static_assert(INFO_AT + sizeof(struct multiboot1_info) <= MMAP_AT, "low memory layout");
 static_assert(MMAP_AT + E820_MAX_ENTRIES * sizeof(struct multiboot1_mmap_entry) <= MODULES_AT, "low memory layout");
 static_assert(MODULES_AT + CONFIG_MAX_MODULES * sizeof(struct multiboot1_module) <= STRINGS_AT, "low memory layout");
 static_assert(STRINGS_END <= E820_LOW_END, "low memory layout");
+static_assert(GUEST_ACPI_BASE + ACPI_TABLES_MAX_SIZE <= COREBOOT_AT, "low memory layout");
+
+/* Low memory that a kernel may be loaded to: not what the loader writes, nor what real-mode code begins with. */
+static const struct range low_area = {PAGE_SIZE, INFO_AT - PAGE_SIZE};
 
 static const char loader_name[] = "Ringfence";
 
@@ -84,36 +95,9 @@ static bool program_decode(const struct loader_image *kernel, struct loader_prog
     return loader_elf_decode(kernel, program);
 }
 
-static bool module_open(const struct plan_partition *plan, const struct machine *machine, uint32_t number,
-                        struct sink *errors, struct loader_image *out)
-{
-    return loader_image_open(plan, machine, plan->modules[number], "module", errors, out);
-}
-
-/* Behind the program, in the order given. */
-static bool modules_place(const struct plan_partition *plan, const struct machine *machine, uint64_t program_end,
-                          struct sink *errors, struct multiboot1_layout *l)
-{
-    uint64_t area_end = range_end(loader_image_area(plan));
-    uint64_t next = program_end; /* below 4 GiB, so that rounding up and adding what fits cannot wrap */
-    for (uint32_t i = 0; i < plan->config->module_count; i++) {
-        struct loader_image module;
-        if (!module_open(plan, machine, i, errors, &module))
-            return false;
-        if (!align_up(next, PAGE_SIZE, &next) || next > area_end || module.range.size > area_end - next)
-            return loader_image_error(&module, "does not fit: %lu bytes, there are %lu between 0x%lx and 0x%lx",
-                                      module.range.size, next < area_end ? area_end - next : 0, next, area_end);
-        l->modules[i] = (struct range){next, module.range.size};
-        next += module.range.size;
-    }
-    return true;
-}
-
 static bool strings_check(const struct plan_partition *plan, const struct loader_image *kernel)
 {
-    uint64_t size = sizeof loader_name + plan->config->cmdline.text.length + 1;
-    for (uint32_t i = 0; i < plan->config->module_count; i++)
-        size += plan->config->modules[i].text.length + 1;
+    uint64_t size = sizeof loader_name + plan->config->cmdline.text.length + 1 + loader_modules_names_size(plan);
     if (size <= STRINGS_END - STRINGS_AT)
         return true;
     return loader_image_error(kernel,
@@ -127,36 +111,14 @@ static bool decode(const struct plan_partition *plan, const struct machine *mach
     uint64_t program_end;
     return loader_image_open(plan, machine, plan->kernel, "kernel", errors, &l->kernel) &&
            program_decode(&l->kernel, &l->program) &&
-           loader_program_check(&l->kernel, &l->program, loader_image_area(plan), &program_end) &&
-           modules_place(plan, machine, program_end, errors, l) && strings_check(plan, &l->kernel);
+           loader_program_check(&l->kernel, &l->program, low_area, loader_image_area(plan), &program_end) &&
+           loader_modules_place(plan, machine, program_end, errors, l->modules) && strings_check(plan, &l->kernel);
 }
 
 bool loader_multiboot1_check(const struct plan_partition *plan, const struct machine *machine, struct sink *errors)
 {
     struct multiboot1_layout layout;
     return decode(plan, machine, errors, &layout);
-}
-
-static bool modules_copy(const struct partition *p, const struct multiboot1_layout *l, struct sink *errors)
-{
-    for (uint32_t i = 0; i < p->plan->config->module_count; i++) {
-        struct loader_image module;
-        if (!module_open(p->plan, p->machine, i, errors, &module))
-            return false;
-        if (module.range.size != 0 &&
-            !loader_image_copy(&module, (struct range){0, module.range.size}, gpa(l->modules[i].base)))
-            return false;
-    }
-    return true;
-}
-
-/* Writes a string at *at, gives its address, and moves on past the terminator, which zeroed RAM has already. */
-static bool string_write(const struct partition *p, struct slice text, uint32_t *at, uint32_t *address,
-                         struct sink *errors)
-{
-    *address = *at;
-    *at += (uint32_t)text.length + 1; /* strings_check has seen that all fit */
-    return text.length == 0 || loader_write(p, *address, text.at, text.length, "strings", errors);
 }
 
 static bool modules_write(const struct partition *p, const struct multiboot1_layout *l, uint32_t *string_at,
@@ -166,7 +128,7 @@ static bool modules_write(const struct partition *p, const struct multiboot1_lay
         struct multiboot1_module module = {.start = (uint32_t)l->modules[i].base,
                                            .end = (uint32_t)range_end(l->modules[i])};
         uint32_t address;
-        if (!string_write(p, p->plan->config->modules[i].text, string_at, &address, errors))
+        if (!loader_string_write(p, p->plan->config->modules[i].text, string_at, &address, errors))
             return false;
         module.string = address;
         if (!loader_write(p, MODULES_AT + i * sizeof module, &module, sizeof module, "module list", errors))
@@ -187,14 +149,23 @@ static uint32_t mmap_write(const struct partition *p, struct sink *errors)
     return loader_write(p, MMAP_AT, entries, size, "memory map", errors) ? size : 0;
 }
 
+static bool coreboot_write(const struct partition *p, struct sink *errors)
+{
+    struct e820_map map;
+    struct coreboot_table table;
+    e820_build(p->plan->config->memory, &map);
+    size_t size = coreboot_table_build(&map, &table);
+    return loader_write(p, COREBOOT_AT, &table, size, "coreboot's table", errors);
+}
+
 static bool info_write(const struct partition *p, const struct multiboot1_layout *l, struct sink *errors)
 {
     const struct config_partition *config = p->plan->config;
     uint32_t string_at = STRINGS_AT, name_at, cmdline_at;
     struct slice name = {loader_name, sizeof loader_name - 1};
     uint32_t mmap_size = mmap_write(p, errors);
-    if (mmap_size == 0 || !string_write(p, name, &string_at, &name_at, errors) ||
-        !string_write(p, config->cmdline.text, &string_at, &cmdline_at, errors) ||
+    if (mmap_size == 0 || !loader_string_write(p, name, &string_at, &name_at, errors) ||
+        !loader_string_write(p, config->cmdline.text, &string_at, &cmdline_at, errors) ||
         !modules_write(p, l, &string_at, errors))
         return false;
     struct multiboot1_info info = {
@@ -217,12 +188,10 @@ bool loader_multiboot1_load(const struct partition *p, struct vcpu_entry *entry,
     struct multiboot1_layout layout;
     gpa_t rsdp; /* a guest finds it by searching the BIOS area */
     if (!decode(p->plan, p->machine, errors, &layout) || !loader_program_copy(&layout.kernel, &layout.program) ||
-        !modules_copy(p, &layout, errors) || !info_write(p, &layout, errors) || !loader_write_acpi(p, &rsdp, errors))
+        !loader_modules_copy(p->plan, p->machine, layout.modules, errors) || !info_write(p, &layout, errors) ||
+        !loader_write_acpi(p, &rsdp, errors) || !coreboot_write(p, errors))
         return false;
-    *entry = (struct vcpu_entry){.mode = VCPU_MODE_FLAT32,
-                                 .cs_selector = LOADER_CODE_SELECTOR,
-                                 .ds_selector = LOADER_DATA_SELECTOR,
-                                 .rip = layout.program.entry};
+    *entry = loader_flat_entry(layout.program.entry);
     entry->gpr[GPR_RAX] = MULTIBOOT1_BOOTLOADER_MAGIC;
     entry->gpr[GPR_RBX] = INFO_AT;
     return true;

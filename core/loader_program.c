@@ -2,7 +2,7 @@
 #include "core/loader_program.h"
 
 static bool segment_check(const struct loader_image *image, uint32_t number, const struct loader_segment *segment,
-                          struct range area)
+                          struct range low, struct range area)
 {
     if (segment->file.size > segment->memory.size)
         return loader_image_error(image,
@@ -11,7 +11,7 @@ static bool segment_check(const struct loader_image *image, uint32_t number, con
     if (!range_includes((struct range){0, image->range.size}, segment->file))
         return loader_image_error(image, "is truncated: segment %u is %lu bytes at 0x%lx, the module has %lu", number,
                                   segment->file.size, segment->file.base, image->range.size);
-    if (!range_includes(area, segment->memory))
+    if (!range_includes(area, segment->memory) && !range_includes(low, segment->memory))
         return loader_image_error(image, "does not fit: segment %u is %lu bytes at 0x%lx, RAM for it is 0x%lx to 0x%lx",
                                   number, segment->memory.size, segment->memory.base, area.base, range_end(area));
     return true;
@@ -26,8 +26,8 @@ static bool overlap_check(const struct loader_image *image, const struct loader_
     return true;
 }
 
-bool loader_program_check(const struct loader_image *image, const struct loader_program *program, struct range area,
-                          uint64_t *end)
+bool loader_program_check(const struct loader_image *image, const struct loader_program *program, struct range low,
+                          struct range area, uint64_t *end)
 {
     bool entry_found = false;
     *end = area.base;
@@ -35,7 +35,7 @@ bool loader_program_check(const struct loader_image *image, const struct loader_
         return loader_image_error(image, "has nothing to load, expected at least one segment");
     for (uint32_t i = 0; i < program->count; i++) {
         const struct loader_segment *segment = &program->segments[i];
-        if (!segment_check(image, i, segment, area) || !overlap_check(image, program, i))
+        if (!segment_check(image, i, segment, low, area) || !overlap_check(image, program, i))
             return false;
         if (range_end(segment->memory) > *end)
             *end = range_end(segment->memory);

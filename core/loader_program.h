@@ -27,11 +27,19 @@ struct loader_program {
 bool must_check loader_elf_decode(const struct loader_image *image, struct loader_program *out);
 
 /*
- * Whether every segment's bytes are in the image, its memory is in `area`, no two overlap, and it starts inside one.
- * False with a line on the image's errors. Sets *end to the first address after the program.
+ * The number (32 or 64 bits) in the first note of this owner and type, from the executable's note segments. False,
+ * nothing said, when there is none: notes are optional, so damaged ones count as missing. The image must have passed
+ * loader_elf_decode.
+ */
+bool must_check loader_elf_note_find(const struct loader_image *image, const char *owner, uint32_t type, uint64_t *out);
+
+/*
+ * Whether every segment's bytes are in the image, its memory is in `area` or in `low` (may be empty, and lies below), no
+ * two overlap, and it starts inside one. False with a line on the image's errors. Sets *end to the first address after
+ * what is in `area`.
  */
 bool must_check loader_program_check(const struct loader_image *image, const struct loader_program *program,
-                                     struct range area, uint64_t *end);
+                                     struct range low, struct range area, uint64_t *end);
 
 /* Copies a checked program into RAM, which is zero. */
 bool must_check loader_program_copy(const struct loader_image *image, const struct loader_program *program);

@@ -32,6 +32,15 @@ bool must_check loader_write_acpi(const struct partition *p, gpa_t *rsdp, struct
 bool must_check loader_write(const struct partition *p, uint64_t to, const void *from, size_t size, const char *what,
                              struct sink *errors);
 
+/* A start in 32-bit protected mode at `rip`, general registers zero. */
+static inline struct vcpu_entry loader_flat_entry(uint64_t rip)
+{
+    return (struct vcpu_entry){.mode = VCPU_MODE_FLAT32,
+                               .cs_selector = LOADER_CODE_SELECTOR,
+                               .ds_selector = LOADER_DATA_SELECTOR,
+                               .rip = rip};
+}
+
 bool must_check loader_linux_check(const struct plan_partition *plan, const struct machine *machine,
                                    struct sink *errors);
 bool must_check loader_linux_load(const struct partition *p, struct vcpu_entry *entry, struct sink *errors);
@@ -39,6 +48,17 @@ bool must_check loader_linux_load(const struct partition *p, struct vcpu_entry *
 bool must_check loader_multiboot1_check(const struct plan_partition *plan, const struct machine *machine,
                                         struct sink *errors);
 bool must_check loader_multiboot1_load(const struct partition *p, struct vcpu_entry *entry, struct sink *errors);
+
+bool must_check loader_multiboot2_check(const struct plan_partition *plan, const struct machine *machine,
+                                        struct sink *errors);
+bool must_check loader_multiboot2_load(const struct partition *p, struct vcpu_entry *entry, struct sink *errors);
+
+bool must_check loader_pvh_check(const struct plan_partition *plan, const struct machine *machine, struct sink *errors);
+bool must_check loader_pvh_load(const struct partition *p, struct vcpu_entry *entry, struct sink *errors);
+
+bool must_check loader_firmware_check(const struct plan_partition *plan, const struct machine *machine,
+                                      struct sink *errors);
+bool must_check loader_firmware_load(const struct partition *p, struct vcpu_entry *entry, struct sink *errors);
 
 bool must_check loader_flat_check(const struct plan_partition *plan, const struct machine *machine,
                                   struct sink *errors);

@@ -1,2 +1,211 @@
+/*
+ * The local APIC of one vCPU, for `interrupts = virtual`: xAPIC (a page of memory) and x2APIC (MSRs).
+ * Intel SDM vol. 3A, "Advanced Programmable Interrupt Controller (APIC)".
+ *
+ * The state belongs to the CPU that runs the vCPU: every function here is called on that CPU only, except the three
+ * that say "any CPU". Nothing calls up: what must happen elsewhere comes back as data.
+ *
+ * How a run loop uses it. `now` is the guest's TSC; it is read once a round.
+ *
+ *   before each entry, in this order
+ *     local_apic_absorb         takes in what other CPUs have posted
+ *     local_apic_tick           raises the timer's interrupt if it is due
+ *     local_apic_take_events    NMI: inject it, or ask for the NMI window. INIT: local_apic_init_reset, then wait for
+ *                               STARTUP; STARTUP (only while waiting): begin at startup_vector * 4 KiB. SMI: refuse
+ *     local_apic_extint         true: the 8259 pair has an interrupt. When the guest can take one (RFLAGS.IF, no STI or
+ *                               MOV SS shadow, nothing being injected): local_apic_take_extint, run the 8259's
+ *                               acknowledge cycle, inject that vector. Otherwise ask for the interrupt window
+ *     local_apic_pending        >= 0 and nothing from the 8259: under the same condition local_apic_take and inject the
+ *                               vector; otherwise ask for the interrupt window
+ *     local_apic_next_deadline  the host's timer must make the vCPU exit by then
+ *   A vCPU in HLT wakes when pending >= 0, extint, or an event: absorb and tick first. Before the CPU goes idle it
+ *   looks at local_apic_has_posts once more, after it has made itself kickable.
+ *
+ *   on an exit
+ *     access to the page that local_apic_page names: local_apic_memory; MSR 1Bh, 6E0h, 800h-8FFh: local_apic_msr_read,
+ *     local_apic_msr_write (false: inject #GP(0)); MOV CR8: local_apic_cr8, local_apic_set_cr8. Then the outcome:
+ *       send  deliver `message`: to each vCPU for which local_apic_matches (or that the shorthand names; one only, of
+ *             the caller's choice, for lowest priority) local_apic_post, and a kick where that returns true
+ *       eoi   tell the I/O APIC models that `eoi_vector` was ended
+ *       refused  one line for the log
+ *   An injection that the exit interrupted (IDT vectoring) is the run loop's to repeat: here it is in service already.
+ */
 #pragma once
-#include "drivers/virt/local_apic.h"
+
+#include "core/bus.h"
+#include "core/interrupt.h"
+
+#define LOCAL_APIC_NEVER UINT64_MAX
+#define LOCAL_APIC_BASE  0xfee00000ull /* where the page is, always: see local_apic_msr_write */
+
+enum { LOCAL_APIC_WINDOW_SIZE = 0x1000, LOCAL_APIC_VECTORS = 256, LOCAL_APIC_WORDS = LOCAL_APIC_VECTORS / 64 };
+
+/* The local vector table in the order of its registers, 320h to 370h. */
+enum local_apic_lvt {
+    LOCAL_APIC_TIMER,
+    LOCAL_APIC_THERMAL,
+    LOCAL_APIC_PERFORMANCE,
+    LOCAL_APIC_LINT0,
+    LOCAL_APIC_LINT1,
+    LOCAL_APIC_ERROR,
+    LOCAL_APIC_LVTS
+};
+
+/* What reached the local APIC and is not a vector. */
+enum {
+    LOCAL_APIC_EVENT_NMI = 1u << 0,
+    LOCAL_APIC_EVENT_SMI = 1u << 1,
+    LOCAL_APIC_EVENT_INIT = 1u << 2,
+    LOCAL_APIC_EVENT_STARTUP = 1u << 3, /* startup_vector */
+};
+
+/* Decided before the guest runs; constant. */
+struct local_apic_config {
+    uint32_t id;       /* x2APIC id; the xAPIC id is its low 8 bits */
+    bool bootstrap;    /* IA32_APIC_BASE.BSP */
+    bool x2apic;       /* CPUID says that there is an x2APIC mode */
+    bool tsc_deadline; /* CPUID says that the timer has a TSC-deadline mode */
+    uint64_t tsc_hz;   /* of the guest's TSC; 0: the timer stands */
+    uint64_t bus_hz;   /* the timer's input clock, before the divider; 0: the timer stands */
+};
+
+/*
+ * What other CPUs have sent, in the manner of a posted-interrupt descriptor: only ever changed by atomic operations.
+ * A line of the cache of its own, so that senders do not take the registers away from the owner.
+ */
+struct local_apic_posts {
+    uint64_t requests[LOCAL_APIC_WORDS]; /* one bit a vector */
+    uint64_t levels[LOCAL_APIC_WORDS];   /* trigger mode of the last request of each vector; 1: level */
+    uint32_t outstanding;                /* something was posted since the owner last looked */
+    uint32_t events;                     /* LOCAL_APIC_EVENT_*, and an ExtINT message */
+    uint32_t lines;                      /* LINT0 (bit 0) and LINT1 (bit 1) as they are */
+    uint32_t rises;                      /* and whether they have risen */
+    uint8_t startup_vector;
+} __attribute__((aligned(64)));
+
+struct local_apic_timer {
+    bool running;         /* counts, one-shot or periodic */
+    uint8_t divide;       /* divide configuration register */
+    uint32_t initial;     /* initial-count register */
+    uint32_t start_count; /* the count at `start` */
+    uint64_t start;       /* number of the bus clock, counted from TSC 0 */
+    uint64_t raised;      /* how often the count has reached 0 since `start` and been noticed */
+    uint64_t deadline;    /* IA32_TSC_DEADLINE; 0: not armed */
+};
+
+struct local_apic {
+    struct local_apic_posts posts;
+    struct local_apic_config config;
+
+    /* other CPUs read (local_apic_matches): stored by atomic operations */
+    uint64_t base; /* IA32_APIC_BASE */
+    uint32_t ldr;
+    uint32_t dfr;
+
+    uint8_t tpr;
+    uint32_t svr;
+    uint32_t esr;         /* as it reads: what was found up to the last write */
+    uint32_t errors;      /* found since */
+    bool error_signalled; /* an error interrupt was sent since the last write of ESR */
+    uint32_t icr_low;
+    uint32_t icr_high;
+    uint32_t lvt[LOCAL_APIC_LVTS];
+    struct local_apic_timer timer;
+    uint64_t irr[LOCAL_APIC_WORDS]; /* requested; bit v % 64 of word v / 64 */
+    uint64_t isr[LOCAL_APIC_WORDS]; /* in service */
+    uint64_t tmr[LOCAL_APIC_WORDS]; /* level-triggered */
+
+    uint32_t lines;      /* LINT0 and LINT1, as in posts */
+    bool extint_message; /* an ExtINT came as a message and waits for its acknowledge cycle */
+    uint32_t events;     /* LOCAL_APIC_EVENT_*, not yet taken */
+    uint8_t startup_vector;
+    uint64_t coalesced; /* timer periods that got no interrupt of their own since power-on */
+};
+
+_Static_assert(sizeof(struct local_apic_posts) == 128, "requests and levels fill one line, the rest the next");
+
+/* What came out of an access. */
+struct local_apic_outcome {
+    bool send;
+    struct interrupt_message message; /* `send`: as the guest wrote it; shorthand and destination are to be resolved */
+    bool eoi;
+    uint8_t eoi_vector;  /* `eoi`: of a level-triggered interrupt */
+    const char *refused; /* NULL, or half a sentence about a write that was dropped: it has no defined effect */
+};
+
+/* Power-up. The memory may hold anything. Posts are lost too: inputs that are asserted must be posted again. */
+void local_apic_power_on(struct local_apic *lapic, const struct local_apic_config *config);
+
+/* INIT: all but the mode, the id and the state of the LINT inputs goes to its reset value. Posted vectors are lost. */
+void local_apic_init_reset(struct local_apic *lapic);
+
+/* True in xAPIC mode: the page at LOCAL_APIC_BASE is the local APIC's. Otherwise nobody answers there. */
+bool local_apic_page(const struct local_apic *lapic);
+
+/*
+ * An access at `offset` of the page (all of it below LOCAL_APIC_WINDOW_SIZE). False, with nothing done, when the page
+ * is not the local APIC's. Only aligned 32-bit accesses mean anything.
+ */
+bool must_check local_apic_memory(struct local_apic *lapic, uint64_t offset, struct bus_access *access, uint64_t now,
+                                  struct local_apic_outcome *outcome);
+
+/*
+ * RDMSR and WRMSR of IA32_APIC_BASE (1Bh), IA32_TSC_DEADLINE (6E0h) and the x2APIC's (800h-8FFh). False: #GP(0),
+ * nothing done. A write that would move the page is refused: where a partition's addresses lead is decided before it
+ * runs.
+ */
+bool must_check local_apic_msr_read(struct local_apic *lapic, uint32_t number, uint64_t now, uint64_t *value);
+bool must_check local_apic_msr_write(struct local_apic *lapic, uint32_t number, uint64_t value, uint64_t now,
+                                     struct local_apic_outcome *outcome);
+
+/* CR8: bits 7:4 of TPR. Setting it is false (#GP(0), nothing done) when `value` passes 15. */
+uint64_t local_apic_cr8(const struct local_apic *lapic);
+bool must_check local_apic_set_cr8(struct local_apic *lapic, uint64_t value);
+
+/*
+ * Any CPU: hands `message`, which is for this local APIC, to its owner. True: the owner must be kicked to see it. A
+ * message of a reserved delivery mode is dropped.
+ */
+bool must_check local_apic_post(struct local_apic *lapic, const struct interrupt_message *message);
+
+/* Any CPU: the level at input LOCAL_APIC_LINT0 or _LINT1 (no other exists). True: kick. */
+bool must_check local_apic_post_line(struct local_apic *lapic, enum local_apic_lvt line, bool asserted);
+
+/* Any CPU: whether something was posted that the owner has not absorbed. */
+bool local_apic_has_posts(const struct local_apic *lapic);
+
+void local_apic_absorb(struct local_apic *lapic);
+
+/* As a post that is absorbed at once: for messages of the vCPU to itself. */
+void local_apic_accept(struct local_apic *lapic, const struct interrupt_message *message);
+
+/* An event of the vCPU itself: LOCAL_APIC_THERMAL or LOCAL_APIC_PERFORMANCE. True: a vector was newly requested. */
+bool local_apic_raise(struct local_apic *lapic, enum local_apic_lvt source);
+
+/* Returns and forgets the events. */
+uint32_t must_check local_apic_take_events(struct local_apic *lapic);
+
+/* Whether the 8259s' interrupt reaches this CPU now: by ExtINT input or message, or because the APIC is disabled. */
+bool local_apic_extint(const struct local_apic *lapic);
+void local_apic_take_extint(struct local_apic *lapic);
+
+/* The vector that the CPU is to take next, 16..255; -1: none whose class is above that of PPR. */
+int local_apic_pending(const struct local_apic *lapic);
+
+/* The CPU takes `vector`: from requested to in service. One that is not requested is left alone. */
+void local_apic_take(struct local_apic *lapic, uint8_t vector);
+
+/*
+ * Raises the timer's interrupt if it came due by `now`. However late, a periodic timer keeps its phase; periods for
+ * which the guest gets no interrupt of their own are the result, and are added to lapic->coalesced.
+ */
+uint64_t local_apic_tick(struct local_apic *lapic, uint64_t now);
+
+/* The TSC at which the timer next raises an interrupt, which may have passed; LOCAL_APIC_NEVER. */
+uint64_t local_apic_next_deadline(const struct local_apic *lapic);
+
+/*
+ * Any CPU: whether the message's destination field names this local APIC, in its present mode. Shorthands, which need
+ * the sender, are the caller's. Physical broadcast is FFFFFFFFh.
+ */
+bool local_apic_matches(const struct local_apic *lapic, const struct interrupt_message *message);

@@ -54,6 +54,7 @@ struct cpu_caps {
     bool x2apic;
     bool tsc_deadline;
     bool invariant_tsc;
+    bool guest_timer;    /* the backend can come back from a guest by a timer of its own */
     uint8_t physical_bits; /* MAXPHYADDR */
 };
 

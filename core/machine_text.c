@@ -14,7 +14,7 @@
  *     rsdp          = ADDRESS                 # 0 when there is none
  *     reset         = PORT VALUE              # the FADT's reset register, or the word none
  *     physical_bits = 39
- *     caps          = nested_1g nested_2m x2apic tsc_deadline invariant_tsc   # those present, or the word none
+ *     caps          = nested_1g nested_2m x2apic tsc_deadline invariant_tsc guest_timer   # those present, or the word none
  *     tsc           = 2400000000              # Hz
  *
  * The first four may repeat, at least one cpu and one memory are needed. The others stand once and
@@ -33,6 +33,7 @@ const struct machine_cap machine_caps[MACHINE_CAPS] = {
     {"x2apic", offsetof(struct cpu_caps, x2apic)},
     {"tsc_deadline", offsetof(struct cpu_caps, tsc_deadline)},
     {"invariant_tsc", offsetof(struct cpu_caps, invariant_tsc)},
+    {"guest_timer", offsetof(struct cpu_caps, guest_timer)},
 };
 
 bool machine_name_escapes(char byte) { return byte <= ' ' || byte > '~' || byte == '#' || byte == '"' || byte == '\\'; }

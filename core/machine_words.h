@@ -11,7 +11,7 @@ enum {
     MACHINE_TEXT_VERSION = 1,
     MACHINE_MEMORY_KINDS = MEMORY_BAD + 1,
     MACHINE_CPU_STATES = 2,
-    MACHINE_CAPS = 5,
+    MACHINE_CAPS = 6,
 };
 
 /* A capability that is there or not. */

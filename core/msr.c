@@ -65,6 +65,7 @@ const struct msr_rule msr_rules[] = {
     {0xc0010010, 0xc0010010, CONSTANT, 0, "SYSCFG"}, /* no memory encryption, no MTRR extensions */
     {0xc0010015, 0xc0010015, CONSTANT, HWCR_TSC_COUNTS_AT_P0, "HWCR"},
     {0xc001001f, 0xc001001f, CONSTANT, 0, "NB_CFG"},
+    {0xc0010055, 0xc0010055, CONSTANT, 0, "INT_PENDING"}, /* no C1E, no SMI on HLT */
     {0xc0011020, 0xc0011020, CONSTANT, 0, "LS_CFG"},
     {0xc0011029, 0xc0011029, CONSTANT, 0, "DE_CFG"},
 };

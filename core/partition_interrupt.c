@@ -63,8 +63,8 @@ void partition_deliver(struct partition *p, const struct platform_outcome *outco
     for (uint32_t i = 0; i < outcome->message_count; i++)
         if (partition_interrupt(p, &outcome->messages[i], 0) == INTERRUPT_BAD_VECTOR)
             p->dropped_interrupts++; /* a pin programmed with a vector below 16: hardware drops it too */
-    if (p->plan->virtual_interrupts)
-        virtual_interrupts_extint(p, outcome->extint);
+    if (p->plan->virtual_interrupts && platform_extint(p->platform) && cpu_current() != p->vcpus[0].cpu)
+        cpu_kick(p->vcpus[0].cpu); /* it looks at the 8259s before each entry */
     switch (outcome->request) {
     case PLATFORM_NOTHING:
         return;

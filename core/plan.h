@@ -17,6 +17,10 @@ enum {
 #define PLAN_LOW_RAM_END (3 * GIB)
 #define PLAN_HIGH_RAM_BASE (4 * GIB)
 
+/* boot = firmware: RAM of its own holds the image, up to 4 GiB, where a CPU starts after reset. */
+#define PLAN_FIRMWARE_END (4 * GIB)
+#define PLAN_FIRMWARE_MAX (16 * MIB) /* below that the local APICs have their registers */
+
 /* A run of guest RAM: contiguous on both sides. gpa and hpa are congruent modulo the largest page used. */
 struct plan_chunk {
     gpa_t gpa;

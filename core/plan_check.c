@@ -166,18 +166,33 @@ static bool is_well_formed(const struct plan_chunk *chunk)
            range_valid((struct range){chunk->hpa.raw, chunk->size});
 }
 
-/* Guest RAM must begin where it did not end yet: from 0 without a gap up to the hole, then from 4 GiB on. */
+/* How long the image is for which a firmware partition needs memory below 4 GiB; 0: none is needed. */
+static uint64_t firmware_size(const struct check *c)
+{
+    const struct plan_partition *p = c->partition;
+    bool firmware = p->config->boot == BOOT_FIRMWARE && p->kernel >= 0 && (uint32_t)p->kernel < c->machine->module_count;
+    uint64_t size = firmware ? c->machine->modules[p->kernel].range.size : 0;
+    return size <= PLAN_FIRMWARE_MAX ? size : 0;
+}
+
+/*
+ * Guest memory must begin where it did not end yet: from 0 without a gap up to the hole, then the pages of a firmware
+ * image up to 4 GiB, then the rest from 4 GiB on.
+ */
 static void check_guest_layout(struct check *c)
 {
     const struct plan_partition *p = c->partition;
-    uint64_t next = 0;
-    uint64_t left = p->config->memory;
+    uint64_t memory = p->config->memory, image = firmware_size(c);
+    uint64_t low = memory < PLAN_LOW_RAM_END ? memory : PLAN_LOW_RAM_END;
+    uint64_t rom = (image / PAGE_SIZE + (image % PAGE_SIZE != 0)) * PAGE_SIZE;
+    const struct range areas[] = {{0, low}, {PLAN_FIRMWARE_END - rom, rom}, {PLAN_HIGH_RAM_BASE, memory - low}};
+    uint32_t area = 0;
+    uint64_t next = 0, left = memory + rom;
     for (uint32_t i = 0; i < p->chunk_count; i++) {
         const struct plan_chunk *chunk = &p->chunks[i];
-        if (next == PLAN_LOW_RAM_END)
-            next = PLAN_HIGH_RAM_BASE;
-        if (chunk->gpa.raw != next || chunk->size > left ||
-            (next < PLAN_LOW_RAM_END && chunk->size > PLAN_LOW_RAM_END - next)) {
+        while (area + 1 < array_size(areas) && next - areas[area].base == areas[area].size)
+            next = areas[++area].base;
+        if (chunk->gpa.raw != next || chunk->size > areas[area].size - (next - areas[area].base)) {
             sink_print(broken(c), "guest memory 0x%lx of 0x%lx bytes, expected it at 0x%lx\n", chunk->gpa.raw,
                        chunk->size, next);
             return;

@@ -21,7 +21,6 @@ enum { PLATFORM_MAX_MESSAGES = 4 };
 /* What came out of an access. */
 struct platform_outcome {
     enum platform_request request;
-    bool extint; /* level of the 8259 pair's output */
     uint32_t message_count;
     struct interrupt_message messages[PLATFORM_MAX_MESSAGES]; /* to deliver, in order */
 };
@@ -48,10 +47,12 @@ bool must_check platform_memory(struct platform *platform, struct bus_access *ac
 /*
  * `interrupts = virtual` only. platform_tick: brings the timers up to `now`; platform_due: the TSC at which it is next
  * needed, UINT64_MAX: never (any CPU may ask). platform_eoi: a local APIC ended a level-triggered interrupt.
+ * platform_extint: the level of the 8259 pair's output, which is wired to the first vCPU (any CPU may ask).
  * platform_acknowledge: the CPU takes the 8259 pair's interrupt; its vector.
  */
 void platform_tick(struct platform *platform, uint64_t now, struct platform_outcome *outcome);
 uint64_t platform_due(const struct platform *platform);
+bool platform_extint(const struct platform *platform);
 void platform_eoi(struct platform *platform, uint8_t vector, uint64_t now, struct platform_outcome *outcome);
 uint8_t platform_acknowledge(struct platform *platform, uint64_t now, struct platform_outcome *outcome);
 
@@ -67,3 +68,9 @@ size_t platform_input(struct platform *platform, const char *bytes, size_t lengt
  * runs from 2000-01-01 at TSC 0. platform_reset forgets it.
  */
 void platform_set_time(struct platform *platform, uint64_t seconds, uint64_t now);
+
+/*
+ * Says in the CMOS RAM, where firmware looks, how much RAM there is below and from 4 GiB on (bytes), and how many CPUs.
+ * platform_reset forgets it.
+ */
+void platform_set_memory(struct platform *platform, uint64_t low, uint64_t high, uint32_t cpus);

@@ -84,12 +84,6 @@ enum interrupt_verdict virtual_interrupts_send(struct partition *p, const struct
     return any ? INTERRUPT_DELIVER : INTERRUPT_NOTHING;
 }
 
-void virtual_interrupts_extint(struct partition *p, bool asserted)
-{
-    if (local_apic_post_line(p->vcpus[0].apic, LOCAL_APIC_LINT0, asserted))
-        cpu_kick(p->vcpus[0].cpu);
-}
-
 static void carry_out(struct vcpu *vcpu, const struct local_apic_outcome *outcome)
 {
     struct partition *p = vcpu->partition;
@@ -140,11 +134,19 @@ bool virtual_interrupts_cr8(struct vcpu *vcpu, const struct exit *exit)
     return true;
 }
 
+static void local_apic_input(struct local_apic *apic, bool asserted)
+{
+    bool kick = local_apic_post_line(apic, LOCAL_APIC_LINT0, asserted);
+    (void)kick; /* nobody sleeps: this is the CPU */
+}
+
 /* What the vCPU's own local APIC raised beside vectors: an LVT entry set to NMI. */
 static void take_events(struct vcpu *vcpu)
 {
-    if (local_apic_take_events(vcpu->apic) & LOCAL_APIC_EVENT_NMI)
-        __atomic_fetch_or(&vcpu->requests, VCPU_REQUEST_NMI, __ATOMIC_ACQ_REL);
+    if (!(local_apic_take_events(vcpu->apic) & LOCAL_APIC_EVENT_NMI))
+        return;
+    __atomic_fetch_or(&vcpu->requests, VCPU_REQUEST_NMI, __ATOMIC_ACQ_REL);
+    cpu_kick(vcpu->cpu); /* the requests have been looked at already: once more */
 }
 
 /* Injects the one interrupt that is next, if the guest can take it now. */
@@ -186,6 +188,9 @@ bool virtual_interrupts_prepare(struct vcpu *vcpu, const struct backend *backend
         platform_tick(p->platform, now, &outcome);
         partition_deliver(p, &outcome);
     }
+    /* The 8259s' output is looked at, not sent: so two CPUs that change it cannot be overtaken by each other's news. */
+    if (vcpu->index == 0)
+        local_apic_input(vcpu->apic, platform_extint(p->platform));
     local_apic_absorb(vcpu->apic);
     local_apic_tick(vcpu->apic, now);
     take_events(vcpu);

@@ -20,9 +20,6 @@ bool virtual_interrupts_prepare(struct vcpu *vcpu, const struct backend *backend
 enum interrupt_verdict virtual_interrupts_send(struct partition *p, const struct interrupt_message *message,
                                                uint32_t sender);
 
-/* The output of the 8259 pair, wired to LINT0 of the first vCPU; any CPU. */
-void virtual_interrupts_extint(struct partition *p, bool asserted);
-
 /* Exits that concern the local APIC. False: #GP(0), respectively: not the local APIC's page. */
 bool must_check virtual_interrupts_msr_read(struct vcpu *vcpu, uint32_t number, uint64_t *value);
 bool must_check virtual_interrupts_msr_write(struct vcpu *vcpu, uint32_t number, uint64_t value);

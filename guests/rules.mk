@@ -1,7 +1,7 @@
 # Small guests of our own, and the files that the demo image holds. The guests are 64-bit code in 32-bit ELF files,
 # because that is what a multiboot1 loader takes.
 
-GUESTS := hello heartbeat bench
+GUESTS := hello heartbeat bench hostile canary
 GUEST_COMMON_O := $(patsubst %.c,$(BUILD)/%.o,$(wildcard guests/common/*.c)) $(BUILD)/guests/common/start.S.o
 GUEST_ELFS := $(GUESTS:%=$(BUILD)/guests/%.elf)
 

@@ -1,7 +1,8 @@
 # Tests. unit: every pure source with every sanitizer, on this machine. system: the whole thing in an emulator.
 
-PURE_C := $(wildcard core/*.c drivers/virt/*.c) $(wildcard boot/multiboot2.c boot/acpi.c arch/x86_64/vmx/entry_check.c) \
-          arch/x86_64/svm/entry_check.c arch/x86_64/svm/length.c
+# Pure sources: core/, the virtual devices, the readers of foreign tables in boot/, the backends' checks.
+PURE_C := $(wildcard core/*.c drivers/virt/*.c boot/acpi*.c boot/multiboot2*.c arch/x86_64/*/entry_check*.c) \
+          arch/x86_64/svm/length.c drivers/hw/screen.c
 UNIT_FAKES := $(wildcard tests/unit/fake_*.c)
 UNIT_TESTS := $(patsubst tests/unit/%.c,%,$(wildcard tests/unit/test_*.c))
 UNIT_CFLAGS := $(COMMON) -O1 -g -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer -MMD -MP
@@ -12,14 +13,18 @@ $(BUILD)/unit/%.o: %.c
 	@mkdir -p $(@D)
 	$(Q)echo "  CC   $<"; $(CC) $(UNIT_CFLAGS) -c -o $@ $<
 
-UNIT_O := $(PURE_C:%.c=$(BUILD)/unit/%.o) $(UNIT_FAKES:%.c=$(BUILD)/unit/%.o)
+$(BUILD)/unit/font.o: $(BUILD)/font.c
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(UNIT_CFLAGS) -c -o $@ $<
+
+UNIT_O := $(BUILD)/unit/font.o $(PURE_C:%.c=$(BUILD)/unit/%.o) $(UNIT_FAKES:%.c=$(BUILD)/unit/%.o)
 $(UNIT_LIB): $(UNIT_O)
 	@rm -f $@
-	$(AR) rcsD $@ $^
+	$(Q)$(AR) rcsD $@ $^
 
 $(BUILD)/unit/bin/%: $(BUILD)/unit/tests/unit/%.o $(UNIT_LIB)
 	@mkdir -p $(@D)
-	$(CC) $(UNIT_CFLAGS) -o $@ $< $(UNIT_LIB) $(UNIT_LDLIBS)
+	$(Q)echo "  LD   $@"; $(CC) $(UNIT_CFLAGS) -o $@ $< $(UNIT_LIB) $(UNIT_LDLIBS)
 
 # The decoder is held against somebody else's.
 $(BUILD)/unit/bin/test_decode: UNIT_LDLIBS += -lZydis
@@ -32,7 +37,9 @@ unit: $(UNIT_TESTS:%=$(BUILD)/unit/bin/%)
 -include $(UNIT_O:.o=.d) $(UNIT_TESTS:%=$(BUILD)/unit/tests/unit/%.d)
 
 # The whole machine: each program boots images in an emulator.
-SYSTEM_TESTS := $(patsubst tests/system/%.c,%,$(wildcard tests/system/test_*.c))
+# The longest come first, so that none of them runs alone at the end.
+SYSTEM_LONG := test_linux_restart test_linux_pair test_life
+SYSTEM_TESTS := $(SYSTEM_LONG) $(filter-out $(SYSTEM_LONG),$(patsubst tests/system/%.c,%,$(wildcard tests/system/test_*.c)))
 SYSTEM_BIN := $(SYSTEM_TESTS:%=$(BUILD)/system/bin/%)
 SYSTEM_LIB_O := $(BUILD)/launch/tests/system/box.o $(BUILD)/launch/tools/emulator.o
 
@@ -50,7 +57,8 @@ attack: $(BUILD)/system/bin/test_attack $(BUILD)/ringfence.elf $(GUEST_ELFS)
 
 ## make system      the system tests alone
 .PHONY: system check-clang
-system: $(SYSTEM_BIN) $(BUILD)/ringfence.elf $(GUEST_ELFS) $(BUILD)/guests/vmlinuz-6.1 $(BUILD)/guests/initrd
+system: $(SYSTEM_BIN) $(BUILD)/ringfence.elf $(BUILD)/rf-check $(GUEST_ELFS) $(BUILD)/guests/vmlinuz-6.1 \
+        $(BUILD)/guests/vmlinuz-6.12 $(BUILD)/guests/initrd
 	@RINGFENCE_BUILD=$(BUILD) tests/run-system.sh $(SYSTEM_BIN)
 
 # The other compiler sees other mistakes.

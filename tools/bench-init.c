@@ -6,7 +6,7 @@
 #include <stdint.h>
 #include <sys/syscall.h>
 
-enum { IDLE_SECONDS = 6, BUSY_SECONDS = 6, TEXT_SIZE = 64 };
+enum { IDLE_SECONDS = 4, BUSY_SECONDS = 4, TEXT_SIZE = 64 };
 
 /* The kernel's struct __kernel_timespec. */
 struct time {

@@ -103,11 +103,14 @@ function svg_bar(y, height, ticks, class) {
 
 function is_bar(name) { return unit[name] == "ticks" && name !~ /^(first_guest|restart)_ticks$/ && (has[name] || name in peer) }
 
-function svg_case(name, y) {
+function svg_case(name, y,    right) {
     svg_text(320, y + 13, "name", text[name])
     if (has[name]) {
         svg_bar(y + 2, 8, median[name], verdict(name) ~ /missed/ ? "missed" : "ours")
-        svg_text(position(median[name]) + 8, y + 10, "value", median[name])
+        right = position(median[name])
+        if (target[name] != "-" && position(target[name]) > right && position(target[name]) < right + 40)
+            right = position(target[name])
+        svg_text(right + 8, y + 10, "value", median[name])
     }
     if (name in peer) {
         svg_bar(y + 11, 6, peer[name], "peer")

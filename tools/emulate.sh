@@ -6,7 +6,7 @@
 # shows most on this computer (exact to the instruction), `emulate.sh fastest` the quickest. Ends when the machine is
 # switched off or resets itself, or when this process is ended. ENGINE:
 #
-#   kvm             QEMU with this computer's own VT-x
+#   kvm             QEMU with this computer's own VT-x or AMD-V
 #   bochs-vmx       Bochs with VT-x, one tick of the clock an instruction
 #   bochs-svm       Bochs with AMD-V
 #   bochs:MODEL     Bochs with another of its CPUs ("bochs-bin --help cpu"), such as one on which nothing can run
@@ -26,8 +26,8 @@ if [ "${1:-}" = fastest ]; then
     exit 0
 fi
 if [ "${1:-}" = choose ]; then
-    if [ -r /dev/kvm ] && [ -w /dev/kvm ] && grep -qw vmx /proc/cpuinfo &&
-        grep -q '^[Y1]' /sys/module/kvm_intel/parameters/nested 2>/dev/null &&
+    if [ -r /dev/kvm ] && [ -w /dev/kvm ] && grep -qE '\b(vmx|svm)\b' /proc/cpuinfo &&
+        cat /sys/module/kvm_intel/parameters/nested /sys/module/kvm_amd/parameters/nested 2>/dev/null | grep -q '^[Y1]' &&
         command -v qemu-system-x86_64 >/dev/null; then
         echo kvm
     else

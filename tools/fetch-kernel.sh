@@ -1,5 +1,7 @@
 #!/bin/sh
-# Gets one of Debian's own cloud kernels, unmodified, as a guest: fetch-kernel.sh 6.1|6.12 OUT [--refresh]
+# Gets one of Debian's own kernels, unmodified, as a guest: fetch-kernel.sh 6.1|6.12|6.1-rt OUT [--refresh]
+#
+# 6.1 and 6.12 are the small kernels for clouds, 6.1-rt is the real-time kernel.
 #
 # The package comes through apt with a private source list and state, so nothing of this machine's package setup is
 # read or changed, no root is needed, and apt checks the signatures. What was fetched stays in a cache outside the
@@ -11,20 +13,21 @@ die() {
     exit 1
 }
 
-[ $# -ge 2 ] || die "usage: fetch-kernel.sh 6.1|6.12 OUT [--refresh]"
+[ $# -ge 2 ] || die "usage: fetch-kernel.sh 6.1|6.12|6.1-rt OUT [--refresh]"
 series=$1 out=$2 refresh=${3:-}
 
 # The suite whose meta package stands for the series.
+meta=linux-image-cloud-amd64
 case $series in
 6.1) suite=bookworm ;;
+6.1-rt) suite=bookworm meta=linux-image-rt-amd64 ;;
 6.12) suite=trixie ;;
-*) die "kernel series '$series' is not known, expected 6.1 or 6.12" ;;
+*) die "kernel series '$series' is not known, expected 6.1, 6.12 or 6.1-rt" ;;
 esac
 
 cache=${RINGFENCE_CACHE:-${XDG_CACHE_HOME:-${HOME:-/tmp}/.cache}/ringfence}
 mirror=${RINGFENCE_MIRROR:-http://deb.debian.org/debian}
 keyring=${RINGFENCE_KEYRING:-/usr/share/keyrings/debian-archive-keyring.gpg}
-meta=linux-image-cloud-amd64
 kernel=$cache/vmlinuz-$series
 
 deliver() {
@@ -67,8 +70,8 @@ private apt-get update >"$work/log" 2>&1 || {
     cat "$work/log" >&2
     die "no package list from $mirror: is there a network (proxy)? A kernel put at $kernel by hand is used as it is"
 }
-package=$(private apt-cache depends "$meta" | sed -n "s/^ *Depends: \(linux-image-$series\.[^ ]*\)$/\1/p" | head -n 1)
-[ -n "$package" ] || die "$meta of $suite does not name a linux-image-$series.* package"
+package=$(private apt-cache depends "$meta" | sed -n "s/^ *Depends: \(linux-image-${series%-rt}\.[^ ]*\)$/\1/p" | head -n 1)
+[ -n "$package" ] || die "$meta of $suite does not name a linux-image-${series%-rt}.* package"
 (cd "$work/deb" && private apt-get download "$package") >"$work/log" 2>&1 || {
     cat "$work/log" >&2
     die "package $package could not be fetched or verified"

@@ -34,13 +34,15 @@ add_module() {
     echo "    module2 /boot/$1 $1" >>"$menu"
 }
 
-# No graphics terminal: a hypervisor that starts in text mode sees the same screen from every firmware.
+# From UEFI there is no text mode: GRUB sets a graphics mode up and hands the framebuffer over. From BIOS text mode stays.
 cat >"$menu" <<END
 set timeout=0
 set default=0
 terminal_output console
 menuentry Ringfence {
+    if [ "\$grub_platform" = efi ]; then insmod all_video; fi
     multiboot2 /boot/ringfence.elf
+    if [ "\$grub_platform" = pc ]; then set gfxpayload=text; fi
 END
 cp "$elf" "$boot/ringfence.elf"
 [ "$conf" = - ] || add_module ringfence.conf "$conf"
@@ -60,8 +62,11 @@ mformat=$(command -v mformat) || die "mformat is missing (package mtools)"
 mkdir "$work/bin"
 printf '#!/bin/sh\nexec %s -N 52494e47 "$@"\n' "$mformat" >"$work/bin/mformat"
 chmod +x "$work/bin/mformat"
+# GRUB's own start-up script asks for every partition table it knows.
+partitions=
+for table in acorn amiga apple bsd dfly dvh gpt msdos plan sun sunpc; do partitions="$partitions part_$table"; done
 PATH=$work/bin:$PATH grub-mkrescue -o "$work/image.iso" --locales= --fonts= --themes= \
-    --install-modules="normal multiboot2 iso9660 part_msdos part_gpt fat search search_fs_uuid boot echo" \
+    --install-modules="normal multiboot2 iso9660 fat search search_fs_uuid boot echo test all_video $partitions" \
     "$work/tree" -- -volid RINGFENCE -volume_date all_file_dates "=$SOURCE_DATE_EPOCH" \
     -volume_date uuid "$stamp" -volume_date c "$stamp" -volume_date m "$stamp" >"$work/log" 2>&1 || {
     cat "$work/log" >&2

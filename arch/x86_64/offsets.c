@@ -4,9 +4,9 @@
 #include "arch/x86_64/percpu.h"
 #include "core/vcpu.h"
 
-#define OFFSET(name, type, member) __asm__ volatile("\n->" #name " %c0" : : "i"(offsetof(type, member)))
+#define OFFSET(name, type, member) __asm__ volatile("\n.ascii \"->" #name " %c0\"" : : "i"(offsetof(type, member)))
 
-#define CONSTANT(name, value) __asm__ volatile("\n->" #name " %c0" : : "i"(value))
+#define CONSTANT(name, value) __asm__ volatile("\n.ascii \"->" #name " %c0\"" : : "i"(value))
 
 void offsets(void);
 void offsets(void)

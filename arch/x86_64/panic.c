@@ -6,12 +6,12 @@
 #include "arch/x86_64/trap.h"
 #include "core/cpu.h"
 #include "core/sink.h"
-#include "drivers/hw/uart.h"
+#include "drivers/hw/terminal.h"
 
 static void stop(void) __attribute__((noreturn));
 static void stop(void)
 {
-    sink_print(uart_sink(), "The box is stopped. Reset it to start again.\r\n");
+    sink_print(terminal_sink(), "The box is stopped. Reset it to start again.\r\n");
     cpu_box_halt();
 }
 
@@ -31,10 +31,10 @@ void panic(const char *format, ...)
     enter_once();
     va_list arguments;
     va_start(arguments, format);
-    sink_print(uart_sink(), "\r\n*** Ringfence panic on CPU %u: ", percpu_this()->cpu);
-    sink_vprint(uart_sink(), format, arguments);
+    sink_print(terminal_sink(), "\r\n*** Ringfence panic on CPU %u: ", percpu_this()->cpu);
+    sink_vprint(terminal_sink(), format, arguments);
     va_end(arguments);
-    sink_print(uart_sink(), "\r\n");
+    sink_print(terminal_sink(), "\r\n");
     stop();
 }
 
@@ -47,7 +47,7 @@ static const char *const exception_names[] = {
 
 void panic_trap(const struct trap_frame *f)
 {
-    struct sink *out = uart_sink();
+    struct sink *out = terminal_sink();
     enter_once();
     sink_print(out, "\r\n*** Ringfence panic on CPU %u: %s (vector %lu, error code %lx)\r\n", percpu_this()->cpu,
                f->vector < array_size(exception_names) ? exception_names[f->vector] : "exception", f->vector, f->error);

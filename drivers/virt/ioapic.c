@@ -196,3 +196,5 @@ void ioapic_reset(struct ioapic *ioapic, uint8_t id, bool eoi_visible)
     for (uint32_t pin = 0; pin < IOAPIC_PINS; pin++)
         ioapic->entries[pin] = ENTRY_MASKED;
 }
+
+bool ioapic_masked(const struct ioapic *ioapic, uint32_t pin) { return (ioapic->entries[pin] & ENTRY_MASKED) != 0; }

@@ -32,6 +32,9 @@ void ioapic_access(void *ioapic, uint64_t offset, struct bus_access *access);
 /* Asserts or deasserts an input. A pin that does not exist is ignored. */
 void ioapic_set_line(struct ioapic *ioapic, uint32_t pin, bool asserted);
 
+/* Whether a pin that exists would send nothing now. */
+bool ioapic_masked(const struct ioapic *ioapic, uint32_t pin);
+
 /* A local APIC ended the level interrupt with this vector. */
 void ioapic_eoi(struct ioapic *ioapic, uint8_t vector);
 

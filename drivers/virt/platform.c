@@ -4,6 +4,7 @@
 #include "drivers/virt/platform.h"
 
 #include "core/acpi_tables.h"
+#include "drivers/virt/cmos_memory.h"
 #include "drivers/virt/nothing.h"
 
 /* Whose ports are empty when the partition has no console. */
@@ -42,6 +43,7 @@ static const struct port_entry port_map[] = {
     {0x2f8, UART16550_PORTS, 0, ALWAYS, nothing_access, 0, "empty-com2"},
     {0x3e8, UART16550_PORTS, 0, ALWAYS, nothing_access, 0, "empty-com3"},
     {GUEST_UART_PORT, UART16550_PORTS, 1, NEEDS_UART, uart16550_access, DEVICE(uart), "uart"},
+    {0x402, 1, 1, NEEDS_UART, debug_port_access, DEVICE(debug_port), "firmware-debug-port"},
     {0x4d0, PIC8259_ELCR_PORTS, 1, ALWAYS, pic8259_elcr_access, DEVICE(pic), "elcr"},
     {GUEST_SLEEP_CONTROL_PORT, ACPI_SLEEP_PORTS, 1, ALWAYS, acpi_sleep_access, DEVICE(acpi_sleep), "acpi-sleep"},
     {0x608, ACPI_PM_TIMER_PORTS, 0, ALWAYS, acpi_pm_timer_access, DEVICE(acpi_pm_timer), "acpi-pm-timer"},
@@ -62,6 +64,8 @@ static void config_window_access(void *device, uint64_t offset, struct bus_acces
     else
         pci_none_access(&platform->pci, offset, access);
 }
+
+enum { PIT_IRQ = 0, RTC_IRQ = 8 };
 
 size_t platform_size(void) { return sizeof(struct platform); }
 
@@ -115,6 +119,8 @@ void platform_reset(struct platform *platform, struct ring *output, bool has_uar
 {
     spin_lock(&platform->lock);
     platform->clock = (struct virt_clock){.hz = tsc_hz, .now = 0};
+    platform->virtual_interrupts = virtual_interrupts;
+    platform->due = VIRT_CLOCK_NEVER;
     acpi_pm_timer_reset(&platform->acpi_pm_timer, &platform->clock);
     acpi_sleep_reset(&platform->acpi_sleep);
     debug_port_reset(&platform->debug_port, output);
@@ -130,12 +136,46 @@ void platform_reset(struct platform *platform, struct ring *output, bool has_uar
     spin_unlock(&platform->lock);
 }
 
-/* Moves the UART's interrupt line to its pin; a low moment within the access must be seen there as one. */
+/* A wire that goes to an input of the 8259s and to the IOAPIC's pin of the same number. */
+static void wire_set(struct platform *platform, uint32_t line, bool asserted)
+{
+    ioapic_set_line(&platform->ioapic, line, asserted);
+    pic8259_set_line(&platform->pic, line, asserted);
+}
+
+/* Moves the UART's interrupt line to its wire; a low moment within the access must be seen there as one. */
 static void connect_uart(struct platform *platform)
 {
     if (uart16550_line_fell(&platform->uart))
-        ioapic_set_line(&platform->ioapic, GUEST_UART_IRQ, false);
-    ioapic_set_line(&platform->ioapic, GUEST_UART_IRQ, uart16550_line(&platform->uart));
+        wire_set(platform, GUEST_UART_IRQ, false);
+    wire_set(platform, GUEST_UART_IRQ, uart16550_line(&platform->uart));
+}
+
+static bool heard(const struct platform *platform, uint32_t line)
+{
+    const struct pic8259 *chip = &platform->pic.chips[line / 8];
+    return !((chip->mask >> (line % 8)) & 1) || !ioapic_masked(&platform->ioapic, line);
+}
+
+/*
+ * The same for the timers' lines. While nobody listens their edges are not waited for: what has risen meanwhile is seen at
+ * the access that unmasks the line.
+ */
+static void connect_timers(struct platform *platform)
+{
+    if (pit8254_line_rose(&platform->pit)) {
+        wire_set(platform, PIT_IRQ, false);
+        wire_set(platform, PIT_IRQ, true);
+    }
+    wire_set(platform, PIT_IRQ, pit8254_line(&platform->pit));
+    wire_set(platform, RTC_IRQ, rtc_line(&platform->rtc));
+
+    uint64_t due = VIRT_CLOCK_NEVER;
+    if (heard(platform, PIT_IRQ))
+        due = pit8254_next_rise(&platform->pit);
+    if (heard(platform, RTC_IRQ) && rtc_next_rise(&platform->rtc) < due)
+        due = rtc_next_rise(&platform->rtc);
+    __atomic_store_n(&platform->due, due, __ATOMIC_RELAXED);
 }
 
 static enum platform_request take_request(struct platform *platform)
@@ -155,8 +195,10 @@ static enum platform_request take_request(struct platform *platform)
 static void collect(struct platform *platform, struct platform_outcome *outcome)
 {
     connect_uart(platform);
+    if (platform->virtual_interrupts)
+        connect_timers(platform);
     outcome->request = take_request(platform);
-    outcome->extint = false;
+    __atomic_store_n(&platform->extint, pic8259_output(&platform->pic), __ATOMIC_RELEASE);
     outcome->message_count = 0;
     while (outcome->message_count < PLATFORM_MAX_MESSAGES &&
            ioapic_next(&platform->ioapic, &outcome->messages[outcome->message_count]))
@@ -210,6 +252,13 @@ void platform_set_time(struct platform *platform, uint64_t seconds, uint64_t now
     spin_unlock(&platform->lock);
 }
 
+void platform_set_memory(struct platform *platform, uint64_t low, uint64_t high, uint32_t cpus)
+{
+    spin_lock(&platform->lock);
+    cmos_memory_write(&platform->rtc, low, high, cpus);
+    spin_unlock(&platform->lock);
+}
+
 void platform_tick(struct platform *platform, uint64_t now, struct platform_outcome *outcome)
 {
     spin_lock(&platform->lock);
@@ -218,11 +267,9 @@ void platform_tick(struct platform *platform, uint64_t now, struct platform_outc
     spin_unlock(&platform->lock);
 }
 
-uint64_t platform_due(const struct platform *platform)
-{
-    (void)platform;
-    return UINT64_MAX;
-}
+bool platform_extint(const struct platform *platform) { return __atomic_load_n(&platform->extint, __ATOMIC_ACQUIRE); }
+
+uint64_t platform_due(const struct platform *platform) { return __atomic_load_n(&platform->due, __ATOMIC_RELAXED); }
 
 void platform_eoi(struct platform *platform, uint8_t vector, uint64_t now, struct platform_outcome *outcome)
 {
@@ -235,6 +282,11 @@ void platform_eoi(struct platform *platform, uint8_t vector, uint64_t now, struc
 
 uint8_t platform_acknowledge(struct platform *platform, uint64_t now, struct platform_outcome *outcome)
 {
-    platform_tick(platform, now, outcome);
-    return 0xff;
+    spin_lock(&platform->lock);
+    advance_clock(platform, now);
+    connect_timers(platform);
+    uint8_t vector = pic8259_acknowledge(&platform->pic);
+    collect(platform, outcome);
+    spin_unlock(&platform->lock);
+    return vector;
 }

@@ -20,6 +20,9 @@ struct platform {
     struct virt_clock clock;
     struct bus ports;
     struct bus memory;
+    bool virtual_interrupts; /* 8259s and timers interrupt; else only the IOAPIC's pins with a device do */
+    uint64_t due;            /* TSC at which a timer next does; read without the lock */
+    bool extint;             /* output of the 8259s; read without the lock */
     uint32_t slots_refused; /* entries of the map that did not fit: a mistake in it */
     struct acpi_pm_timer acpi_pm_timer;
     struct acpi_sleep acpi_sleep;

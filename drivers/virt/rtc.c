@@ -14,6 +14,7 @@
 
 #include "core/bytes.h"
 #include "core/calendar.h"
+#include "drivers/virt/rtc_registers.h"
 
 enum { PORT_INDEX = 0, PORT_DATA = 1, INDEX_MASK = 0x7f /* bit 7 gates the NMI on a PC */ };
 

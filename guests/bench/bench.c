@@ -4,7 +4,8 @@
  *
  * Words of the command line: `stream=N` takes N timer interrupts in silence first; `smp` adds the cases that need a
  * second CPU; `only-smp` runs nothing else; `restart` asks for a reset each time it has started; `linux` becomes the
- * loader of a Linux kernel; `peer` ends by a triple fault, which ends any virtual machine; `bare` is guests/common's.
+ * loader of a Linux kernel; `peer` ends by a triple fault, which ends any virtual machine; `bare` and `no-apic` are
+ * guests/common's.
  */
 #include "guests/bench/cases.h"
 #include "guests/bench/sample.h"

@@ -12,8 +12,6 @@
 #include "guests/common/instructions.h"
 #include "guests/common/multiboot1.h"
 
-#define PARAMS_AT   0x10000u
-#define CMDLINE_AT  0x20000u
 #define RESERVED_AT 0x90000u /* to 1 MiB: ACPI tables and firmware */
 #define HIGH_AT     0x100000u
 #define PAGE        4096u
@@ -21,6 +19,7 @@
 /* The setup header's fields, as offsets into the kernel's file and into the zero page alike. */
 enum {
     PARAMS_SIZE = 4096,
+    COMMAND_LINE_SIZE = 2048,
     PARAMS_ACPI_RSDP = 0x70,
     PARAMS_E820_COUNT = 0x1e8,
     HEADER_FIRST = 0x1f1,
@@ -53,17 +52,23 @@ struct e820_entry {
 } __attribute__((packed));
 _Static_assert(sizeof(struct e820_entry) == 20, "boot_e820_entry");
 
+/* In this image, because loaders keep what they hand over in low memory. */
+static uint8_t params[PARAMS_SIZE] __attribute__((aligned(PAGE)));
+static char command_line[COMMAND_LINE_SIZE];
+#define PARAMS_AT ((uint64_t)(uintptr_t)params)
+
 struct place {
     uint64_t at, size;
 };
 
+/* Of other people's layout, so not always aligned. */
+typedef uint32_t unaligned32 __attribute__((aligned(1)));
+typedef uint64_t unaligned64 __attribute__((aligned(1)));
+
 static uint8_t *bytes_at(uint64_t address) { return (uint8_t *)(uintptr_t)address; }
-static uint32_t get32(uint64_t address) { return *(const uint32_t __attribute__((aligned(1))) *)bytes_at(address); }
-static uint64_t get64(uint64_t address) { return *(const uint64_t __attribute__((aligned(1))) *)bytes_at(address); }
-static void put32(uint64_t address, uint32_t value)
-{
-    *(uint32_t __attribute__((aligned(1))) *)bytes_at(address) = value;
-}
+static uint32_t get32(uint64_t address) { return *(const unaligned32 *)bytes_at(address); }
+static uint64_t get64(uint64_t address) { return *(const unaligned64 *)bytes_at(address); }
+static void put32(uint64_t address, uint32_t value) { *(unaligned32 *)bytes_at(address) = value; }
 
 /* Either may lie over the other's end. */
 static void move(uint64_t to, uint64_t from, uint64_t size)
@@ -109,14 +114,12 @@ static void put_e820(void)
 static void put_params(struct place kernel, struct place disk, struct place tables)
 {
     uint64_t header_end = HEADER_MAGIC + *bytes_at(kernel.at + HEADER_JUMP_LENGTH);
-    for (unsigned i = 0; i < PARAMS_SIZE; i += 4)
-        put32(PARAMS_AT + i, 0);
     move(PARAMS_AT + HEADER_FIRST, kernel.at + HEADER_FIRST, header_end - HEADER_FIRST);
     *bytes_at(PARAMS_AT + HEADER_LOADER_TYPE) = LOADER_TYPE_NONE_OF_THE_LIST;
     *bytes_at(PARAMS_AT + HEADER_LOADFLAGS) |= LOADFLAGS_HIGH;
     put32(PARAMS_AT + HEADER_RAMDISK, (uint32_t)disk.at);
     put32(PARAMS_AT + HEADER_RAMDISK_SIZE, (uint32_t)disk.size);
-    put32(PARAMS_AT + HEADER_CMDLINE, CMDLINE_AT);
+    put32(PARAMS_AT + HEADER_CMDLINE, (uint32_t)(uintptr_t)command_line);
     uint64_t tables_at = guest_option("acpi", 0);
     if (tables.size != 0 && tables_at >= RESERVED_AT && tables_at + tables.size <= HIGH_AT) {
         move(tables_at, tables.at, tables.size);
@@ -128,12 +131,12 @@ static void put_params(struct place kernel, struct place disk, struct place tabl
 static bool put_command_line(struct place kernel)
 {
     const char *text = kernel_command_line();
-    uint32_t length = 0;
-    for (; text[length] != '\0'; length++)
-        if (length >= get32(kernel.at + HEADER_CMDLINE_SIZE) || CMDLINE_AT + length + 1 >= RESERVED_AT)
-            return false;
-    move(CMDLINE_AT, (uint64_t)(uintptr_t)text, length + 1ull);
-    return true;
+    for (uint32_t i = 0; i < sizeof command_line && i <= get32(kernel.at + HEADER_CMDLINE_SIZE); i++) {
+        command_line[i] = text[i];
+        if (text[i] == '\0')
+            return true;
+    }
+    return false;
 }
 
 /* NULL when this is a kernel that the 64-bit protocol can start, else what is wrong with it. */

@@ -4,13 +4,12 @@
  */
 #include "guests/common/apic.h"
 #include "guests/common/instructions.h"
-#include "guests/common/trap.h"
 #include "guests/hostile/attack.h"
 #include "guests/hostile/try.h"
 
 enum { FIXED, LOWEST, SMI, RESERVED, NMI, INIT, STARTUP, EXTINT, MODES };
 enum { SHORTHAND_NONE, SHORTHAND_SELF, SHORTHAND_ALL, SHORTHAND_OTHERS, SHORTHANDS };
-enum { VECTOR_GP = 13, FIRST_LEGAL_VECTOR = 16, FIRST_INTERRUPT = 32, VECTORS = 256 };
+enum { FIRST_LEGAL_VECTOR = 16, FIRST_INTERRUPT = 32, VECTORS = 256 };
 enum { ICR_MODE_SHIFT = 8, ICR_LOGICAL = 1 << 11, ICR_ASSERT = 1 << 14, ICR_SHORTHAND_SHIFT = 18 };
 
 static bool reaches_self(uint32_t destination, uint32_t low)
@@ -25,16 +24,21 @@ static bool reaches_self(uint32_t destination, uint32_t low)
     return destination >> 16 == id >> 4 && (destination >> (id & 15) & 1) != 0;
 }
 
-/* What would end or confuse this guest itself has attacks of its own: init-self, leave-vectors. */
+/*
+ * What would end or confuse this guest itself has attacks of its own: init-self, leave-vectors. The spurious vector as
+ * an interrupt is left out because Bochs 2.7 does not end it at an EOI.
+ */
 static bool is_spared(uint32_t destination, uint32_t low)
 {
     uint32_t mode = low >> ICR_MODE_SHIFT & 7, vector = low & 0xff;
     if (!reaches_self(destination, low))
         return false;
     if (mode == FIXED || mode == LOWEST)
-        return vector >= FIRST_LEGAL_VECTOR && vector < FIRST_INTERRUPT;
+        return (vector >= FIRST_LEGAL_VECTOR && vector < FIRST_INTERRUPT) || vector == APIC_SPURIOUS_VECTOR;
     return mode == INIT;
 }
+
+static void write_icr(uint64_t value) { wrmsr(MSR_X2APIC_ICR, value); }
 
 static void send(uint32_t destination, uint32_t low)
 {
@@ -43,10 +47,9 @@ static void send(uint32_t destination, uint32_t low)
     uint64_t value = (uint64_t)destination << 32 | low;
     if (is_spared(destination, low))
         return;
-    struct trap_probe probe = probe_wrmsr(MSR_X2APIC_ICR, value);
-    attack_check(probe.faulted == illegal, illegal ? "icr accepts" : "icr refuses", value, probe.vector);
-    attack_check(!probe.faulted || (probe.vector == VECTOR_GP && probe.error == 0), "icr faults with", value,
-                 probe.vector);
+    struct caught caught = try(write_icr, value);
+    attack_check(illegal ? caught_gp(caught) : !caught.faulted, illegal ? "icr accepts" : "icr refuses", value,
+                 caught_number(caught));
 }
 
 static void send_vectors(uint32_t destination, uint32_t low)

@@ -18,7 +18,6 @@ enum {
     MSR_X2APIC_SELF_IPI = 0x83f,
     FIRST_LEGAL_VECTOR = 16,
     FIRST_INTERRUPT = 32,
-    VECTORS = 256,
     FRESH_FROM = 0x200000, /* above this guest's image */
 };
 #define PATTERN 0x5a5a5a5a5a5aull
@@ -73,7 +72,7 @@ static void run_state(const uint64_t *numbers)
 /* Interrupts that wait in the local APIC when the partition ends: on the way out the hypervisor meets them. */
 static void leave(uint32_t first)
 {
-    for (uint32_t vector = first; vector < VECTORS; vector++)
+    for (uint32_t vector = first; vector < APIC_SPURIOUS_VECTOR; vector++)
         wrmsr(MSR_X2APIC_SELF_IPI, vector);
     guest_triple_fault();
 }

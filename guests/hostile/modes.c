@@ -6,9 +6,10 @@
 #include "guests/hostile/attack.h"
 #include "guests/hostile/tables.h"
 
-enum { TSS_LIMIT = 103, TSS32_AVAILABLE = 0x89, TASK_GATE_TYPE = 0x85, EFLAGS_IOPL3 = 0x3000 };
+enum { TSS_LIMIT = 103, TSS32_AVAILABLE = 0x89, TSS32_BUSY = 0x8b, TASK_GATE_TYPE = 0x85, EFLAGS_IOPL3 = 0x3000 };
 
 static uint8_t task_states[2][TSS_LIMIT + 1] __attribute__((aligned(128)));
+static uint64_t link_type = TSS32_AVAILABLE;
 static uint8_t stack[4096] __attribute__((aligned(16)));
 
 static void copy_code(uint64_t to, const char *from, const char *end)
@@ -18,18 +19,17 @@ static void copy_code(uint64_t to, const char *from, const char *end)
         *at++ = *from++;
 }
 
-static void describe_task(unsigned selector, const void *state)
+static void describe_task(unsigned selector, const void *state, uint64_t type)
 {
     uint64_t base = (uint64_t)(uintptr_t)state;
-    tables_gdt[selector / 8] =
-        TSS_LIMIT | (base & 0xffffff) << 16 | (uint64_t)TSS32_AVAILABLE << 40 | (base >> 24 & 0xff) << 56;
+    tables_gdt[selector / 8] = TSS_LIMIT | (base & 0xffffff) << 16 | type << 40 | (base >> 24 & 0xff) << 56;
 }
 
 static void leave(const char *entry)
 {
     tables_load((uint64_t)(uintptr_t)(stack + sizeof stack));
-    describe_task(TABLES_TSS32_A, task_states[0]);
-    describe_task(TABLES_TSS32_B, task_states[1]);
+    describe_task(TABLES_TSS32_A, task_states[0], TSS32_AVAILABLE);
+    describe_task(TABLES_TSS32_B, task_states[1], link_type);
     tables_gdt[TABLES_TASK_GATE / 8] = (uint64_t)TABLES_TSS32_B << 16 | (uint64_t)TASK_GATE_TYPE << 40;
     copy_code(MODES_REAL_PAGE, modes_real_code, modes_real_end);
     modes_leave((uint32_t)(uintptr_t)entry);
@@ -48,6 +48,8 @@ static void run_task_gate(const uint64_t *numbers)
 static void run_task_return(const uint64_t *numbers)
 {
     (void)numbers;
+    task_states[0][0] = TABLES_TSS32_B; /* the link to the task that called, which must be busy */
+    link_type = TSS32_BUSY;
     leave(modes_task_return);
 }
 

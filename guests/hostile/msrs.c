@@ -133,8 +133,8 @@ static void run_kvm_clock(const uint64_t *numbers)
 {
     static const uint32_t registers[] = {0x12, 0x4b564d01, 0x11, 0x4b564d00};
     uint64_t end = attack_memory_end();
-    const uint64_t places[] = {end | 1,         (end - 4) | 1,      0xfee00001, 0xfec00001,         0xa0001,
-                               UINT64_MAX,      0xfffffffffffffffd, 0x9fffd,    0x8000000000000001, 0xc0000001,
+    const uint64_t places[] = {end | 1,         (end - 4) | 1,      0xfee00001,         0xfec00001,
+                               UINT64_MAX,      0xfffffffffffffffd, 0x8000000000000001, 0xc0000001,
                                0x100000000 | 1, 0x000fffffffffffe1, 0xfffffff1};
     (void)numbers;
     for (size_t i = 0; i < sizeof registers / sizeof registers[0]; i++)

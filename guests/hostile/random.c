@@ -12,7 +12,9 @@
 #include "guests/hostile/tables.h"
 #include "guests/hostile/try.h"
 
-enum { REGISTERS = 16, STACK_SIZE = 16384, REPORT_EVERY = 2000 };
+enum { REGISTER_RCX = 1, REGISTER_RDX = 2, REGISTERS = 16, STACK_SIZE = 16384, REPORT_EVERY = 500 };
+
+#define IOAPIC_BASE 0xfec00000u
 
 /* What the code starts with; the slot of RSP is not used. random_call.S knows the layout. */
 uint64_t random_registers[REGISTERS];
@@ -86,17 +88,26 @@ static const uint64_t interesting[] = {
     0x80000011, 0x80050033, 0x20,       0x2020,     0x606b0,    0xd01,      0xffffffff, UINT64_MAX,  0x8000000000000000,
 };
 
-static uint64_t choose(uint64_t *state)
+/* RCX and RDX hold the numbers of registers and ports; the others mostly point to where a write does no harm. */
+static uint64_t choose(uint64_t *state, unsigned reg)
 {
-    uint64_t random = attack_random(state);
-    switch (random % 4) {
-    case 0:
-        return attack_random(state);
-    case 1:
-        return (uint64_t)(uintptr_t)scratch + attack_random(state) % (STACK_SIZE - 64);
-    default:
-        return interesting[(random >> 8) % (sizeof interesting / sizeof interesting[0])];
-    }
+    uint64_t random = attack_random(state), any = attack_random(state);
+    bool number = reg == REGISTER_RCX || reg == REGISTER_RDX;
+    if (number || random % 64 == 0)
+        return random % 8 == 1 ? any : interesting[any % (sizeof interesting / sizeof interesting[0])];
+    if (random % 64 == 1)
+        return any;
+    if (random % 8 == 2)
+        return IOAPIC_BASE + (any & 0x1c);
+    return (uint64_t)(uintptr_t)scratch + any % (STACK_SIZE - 64);
+}
+
+/* Port string instructions and large displacements end the partition too soon to be of interest each time. */
+static uint8_t noise(uint64_t random)
+{
+    uint8_t byte = (uint8_t)random;
+    bool ends = (byte >= 0x6c && byte <= 0x6f) || (byte >= 0xa0 && byte <= 0xa3);
+    return ends && (random >> 8) % 16 != 0 ? 0x90 : byte;
 }
 
 static void compose(uint64_t *state)
@@ -110,12 +121,12 @@ static void compose(uint64_t *state)
                 code[length++] = templates[i].bytes[j];
         } else {
             for (unsigned j = 0; j <= (random >> 32) % 4 && length < TRY_BYTES; j++)
-                code[length++] = (uint8_t)(random >> (40 + 4 * j));
+                code[length++] = noise(attack_random(state));
         }
     }
     code[length] = 0xc3;
     for (unsigned i = 0; i < REGISTERS; i++)
-        random_registers[i] = choose(state);
+        random_registers[i] = choose(state, i);
 }
 
 /* What a snippet may have left behind that would end all further ones at once. */

@@ -9,9 +9,8 @@
 #include "core/local_apic.h"
 #include "core/log.h"
 #include "core/virtual_interrupts.h"
-#include "tests/fuzz/input.h"
+#include "tests/fuzz/phys.h"
 #include "tests/unit/fake_cpu.h"
-#include "tests/unit/fake_phys.h"
 
 enum {
     BOX_BASE = 0x100000,

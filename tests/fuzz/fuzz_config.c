@@ -19,7 +19,10 @@ static void add_module(const char *name, uint64_t base, uint64_t bytes)
     strcpy(module->name, name);
 }
 
-/* Eight CPUs of which one is not online, memory in pieces, modules in the middle of them. */
+/*
+ * Eight CPUs of which one is not online, memory in pieces, modules in the middle of them; so little of it that plans
+ * reach into every corner.
+ */
 static void make_machine(void)
 {
     machine.tsc_hz = 2400000000;
@@ -29,9 +32,9 @@ static void make_machine(void)
     machine.region_count = 5;
     machine.regions[0] = (struct machine_region){{0, 0x9f000}, MEMORY_USABLE};
     machine.regions[1] = (struct machine_region){{0xf0000, 0x10000}, MEMORY_RESERVED};
-    machine.regions[2] = (struct machine_region){{0x100000, 0x7ff00000}, MEMORY_USABLE};
+    machine.regions[2] = (struct machine_region){{0x100000, 0x12000000}, MEMORY_USABLE};
     machine.regions[3] = (struct machine_region){{0x80000000, 0x3001}, MEMORY_ACPI};
-    machine.regions[4] = (struct machine_region){{4 * GIB, 8 * GIB + 0x1800}, MEMORY_USABLE};
+    machine.regions[4] = (struct machine_region){{4 * GIB, 300 * MIB + 0x1800}, MEMORY_USABLE};
     machine.hypervisor = (struct range){0x200000, 8 * MIB};
     add_module("ringfence.conf", 0x1000001, 0x333);
     add_module("vmlinuz", 0x2000000, 9 * MIB + 5);

@@ -48,7 +48,7 @@ static struct exit make_exit(struct input *in)
     exit.string = (flags & 0xc0) == 0xc0;
     exit.size = (uint8_t)(1u << (flags >> 6) % 3);
     exit.address = make_address(in, exit.kind);
-    exit.value = input_64(in);
+    exit.value = (exit.address & 1) != 0 ? input_64(in) : input_16(in); /* short: near the RAM's end */
     exit.vector = exit.kind == EXIT_INSTRUCTION ? 6 : input_8(in) % 32;
     exit.gpr = input_8(in) % GPRS;
     exit.raw_reason = exit.address;

@@ -1,6 +1,6 @@
 /*
  * The guest page-table walk over random tables. A second walker, written as the manual draws the formats (one function
- * a mode), must find the same address; and nothing but accessed and dirty bits may change, only after success.
+ * a mode), must come to the same result; and nothing but accessed and dirty bits may change, only after success.
  */
 #include "core/guest_walk.h"
 
@@ -37,58 +37,143 @@ static bool ram_write(void *context, gpa_t to, const void *from, size_t size)
     return true;
 }
 
-static uint64_t entry_at(uint64_t at, unsigned size)
-{
-    uint64_t entry = 0;
-    require(at <= RAM_SIZE - size);
-    memcpy(&entry, ram + at, size);
-    return entry;
-}
-
 static const uint64_t frame = 0x000ffffffffff000;
 
-/* The walks below are for addresses that were found to be mapped: they look at no right and no reserved bit. */
-static uint64_t reference_long(const struct vcpu_state_view *view, uint64_t linear)
+/* The second walker: what the manual's figures say of each mode's entries, as literal masks. */
+struct reference {
+    enum walk_result result;
+    uint64_t address;
+    uint32_t code;
+    bool writable, user, executable; /* as far as every entry so far says so */
+};
+
+static void fail(struct reference *r, uint32_t code)
 {
-    uint64_t table = view->cr3 & frame;
-    if ((view->cr4 & CR4_LA57) != 0)
-        table = entry_at(table + (linear >> 48 & 511) * 8, 8) & frame;
-    table = entry_at(table + (linear >> 39 & 511) * 8, 8) & frame;
-    uint64_t pdpte = entry_at(table + (linear >> 30 & 511) * 8, 8);
-    if (pdpte & PS)
-        return (pdpte & 0x000fffffc0000000) | (linear & 0x3fffffff);
-    uint64_t pde = entry_at((pdpte & frame) + (linear >> 21 & 511) * 8, 8);
-    if (pde & PS)
-        return (pde & 0x000fffffffe00000) | (linear & 0x1fffff);
-    return (entry_at((pde & frame) + (linear >> 12 & 511) * 8, 8) & frame) | (linear & 0xfff);
+    r->result = WALK_FAULT;
+    r->code = code;
 }
 
-static uint64_t reference_pae(const struct vcpu_state_view *view, uint64_t linear)
+/* Looks at one entry; false: the walk ends here. `reserved` are the bits that must be 0 in this one. */
+static bool step(struct reference *r, const struct vcpu_state_view *view, uint64_t entry, uint64_t reserved)
 {
-    uint64_t pdpte = entry_at((view->cr3 & 0xffffffe0) + (linear >> 30 & 3) * 8, 8);
-    uint64_t pde = entry_at((pdpte & frame) + (linear >> 21 & 511) * 8, 8);
-    if (pde & PS)
-        return (pde & 0x000fffffffe00000) | (linear & 0x1fffff);
-    return (entry_at((pde & frame) + (linear >> 12 & 511) * 8, 8) & frame) | (linear & 0xfff);
+    bool xd = (view->efer & 1u << 11) != 0;
+    if ((entry & 1) == 0)
+        fail(r, 0);
+    else if ((entry & reserved) != 0 || (!xd && entry >> 63 != 0))
+        fail(r, PAGE_FAULT_PRESENT | PAGE_FAULT_RESERVED);
+    r->writable &= (entry & 2) != 0;
+    r->user &= (entry & 4) != 0;
+    r->executable &= entry >> 63 == 0;
+    return r->result == WALK_OK;
 }
 
-static uint64_t reference_32(const struct vcpu_state_view *view, uint64_t linear)
+static bool fetch(struct reference *r, uint64_t at, unsigned size, uint64_t *entry)
 {
-    uint64_t pde = entry_at((view->cr3 & 0xfffff000) + (linear >> 22 & 1023) * 4, 4);
-    if ((pde & PS) && (view->cr4 & CR4_PSE))
-        return (pde & 0xffc00000) | (pde >> 13 & 0xff) << 32 | (linear & 0x3fffff);
-    return (entry_at((pde & 0xfffff000) + (linear >> 12 & 1023) * 4, 4) & 0xfffff000) | (linear & 0xfff);
+    *entry = 0;
+    if (ram_read(NULL, gpa(at), entry, size))
+        return true;
+    r->result = WALK_NOT_RAM;
+    return false;
 }
 
-static uint64_t reference(const struct vcpu_state_view *view, uint64_t linear)
+/* Levels 2 and 1 of 8-byte entries: `wide` are the address bits that this CPU lacks, and what the mode adds. */
+static void reference_low(struct reference *r, const struct vcpu_state_view *view, uint64_t table, uint64_t linear,
+                          uint64_t wide)
 {
-    if ((view->efer & EFER_LMA) == 0)
+    uint64_t entry;
+    if (!fetch(r, table + (linear >> 21 & 511) * 8, 8, &entry) ||
+        !step(r, view, entry, wide | (entry & PS ? 0x1fe000 : 0)))
+        return;
+    r->address = (entry & 0x000fffffffe00000) | (linear & 0x1fffff);
+    if ((entry & PS) == 0 && fetch(r, (entry & frame) + (linear >> 12 & 511) * 8, 8, &entry) &&
+        step(r, view, entry, wide))
+        r->address = (entry & frame) | (linear & 0xfff);
+}
+
+static void reference_long(struct reference *r, const struct vcpu_state_view *view, uint64_t linear, uint64_t wide)
+{
+    uint64_t table = view->cr3 & frame, entry;
+    for (unsigned shift = view->cr4 & CR4_LA57 ? 48 : 39; shift >= 39; shift -= 9) {
+        if (!fetch(r, table + (linear >> shift & 511) * 8, 8, &entry) || !step(r, view, entry, wide | PS))
+            return;
+        table = entry & frame;
+    }
+    if (!fetch(r, table + (linear >> 30 & 511) * 8, 8, &entry) ||
+        !step(r, view, entry, wide | (entry & PS ? 0x3fffe000 : 0)))
+        return;
+    r->address = (entry & 0x000fffffc0000000) | (linear & 0x3fffffff);
+    if ((entry & PS) == 0)
+        reference_low(r, view, entry & frame, linear, wide);
+}
+
+static void reference_pae(struct reference *r, const struct vcpu_state_view *view, uint64_t linear, uint64_t wide)
+{
+    uint64_t entry;
+    wide |= 0x7ff0000000000000;
+    if (!fetch(r, (view->cr3 & 0xffffffe0) + (linear >> 30 & 3) * 8, 8, &entry) ||
+        !step(r, view, entry, wide | (uint64_t)1 << 63 | 0x1e6))
+        return;
+    r->writable = r->user = true; /* these four entries have no rights */
+    reference_low(r, view, entry & frame, linear, wide);
+}
+
+static void reference_32(struct reference *r, const struct vcpu_state_view *view, uint64_t linear, unsigned bits)
+{
+    uint64_t entry;
+    uint64_t above = bits >= 40 ? 0x200000 : 0x3fe000 & (UINT64_MAX << (13 + bits - 32)); /* PSE-36 */
+    if (!fetch(r, (view->cr3 & 0xfffff000) + (linear >> 22 & 1023) * 4, 4, &entry))
+        return;
+    bool large = (entry & PS) != 0 && (view->cr4 & CR4_PSE) != 0;
+    if (!step(r, view, entry, large ? above : 0))
+        return;
+    r->address = (entry & 0xffc00000) | (entry >> 13 & 0xff) << 32 | (linear & 0x3fffff);
+    if (!large && fetch(r, (entry & 0xfffff000) + (linear >> 12 & 1023) * 4, 4, &entry) && step(r, view, entry, 0))
+        r->address = (entry & 0xfffff000) | (linear & 0xfff);
+}
+
+static bool is_user(const struct vcpu_state_view *view) { return view->cpl == 3 || (view->rflags & 1u << 17) != 0; }
+
+/* "Determination of Access Rights", for a page that is mapped. */
+static bool is_permitted(const struct reference *r, const struct vcpu_state_view *view, unsigned access)
+{
+    if (access == WALK_FETCH && !r->executable)
+        return false;
+    if (is_user(view))
+        return r->user && (access != WALK_WRITE || r->writable);
+    if (access == WALK_FETCH)
+        return !r->user || (view->cr4 & 1u << 20) == 0;
+    if (r->user && (view->cr4 & 1u << 21) != 0 && (view->rflags & 1u << 18) == 0)
+        return false;
+    return access != WALK_WRITE || r->writable || (view->cr0 & 1u << 16) == 0;
+}
+
+static struct reference reference(const struct vcpu_state_view *view, uint64_t linear, unsigned access, unsigned bits)
+{
+    struct reference r = {.result = WALK_OK, .writable = true, .user = true, .executable = true};
+    unsigned physical = bits == 0 ? 52 : bits;
+    uint64_t wide = frame & ~(((uint64_t)1 << physical) - 1);
+    bool long_mode = (view->efer & EFER_LMA) != 0;
+    uint64_t half = (uint64_t)1 << (view->cr4 & CR4_LA57 ? 56 : 47);
+    if (!long_mode)
         linear &= UINT32_MAX;
     if ((view->cr0 & CR0_PG) == 0)
-        return linear;
-    if (view->efer & EFER_LMA)
-        return reference_long(view, linear);
-    return view->cr4 & CR4_PAE ? reference_pae(view, linear) : reference_32(view, linear);
+        return (struct reference){.result = WALK_OK, .address = linear};
+    if (long_mode && linear + half >= 2 * half)
+        r.result = WALK_NOT_CANONICAL;
+    else if (long_mode)
+        reference_long(&r, view, linear, wide);
+    else if ((view->cr4 & CR4_PAE) != 0)
+        reference_pae(&r, view, linear, wide);
+    else
+        reference_32(&r, view, linear, physical);
+    if (r.result == WALK_OK && !is_permitted(&r, view, access))
+        fail(&r, PAGE_FAULT_PRESENT);
+    bool fetch_bit =
+        (view->cr4 & 1u << 20) != 0 || ((view->efer & 1u << 11) != 0 && (long_mode || (view->cr4 & CR4_PAE) != 0));
+    if (r.result == WALK_FAULT)
+        r.code |= (access == WALK_WRITE ? PAGE_FAULT_WRITE : 0u) | (is_user(view) ? PAGE_FAULT_USER : 0u) |
+                  (access == WALK_FETCH && fetch_bit ? PAGE_FAULT_FETCH : 0u);
+    return r;
 }
 
 /* Which bits a successful walk changed. */
@@ -98,16 +183,6 @@ static void require_only_used_bits(const uint8_t *before)
         require((before[i] & ~ram[i]) == 0);
         require(((before[i] ^ ram[i]) & ~ENTRY_A_D) == 0);
     }
-}
-
-static void require_fault_code(const struct vcpu_state_view *view, unsigned access, uint32_t code)
-{
-    bool user = view->cpl == 3 || (view->rflags & 1u << 17) != 0;
-    require((code & ~0x1fu) == 0);
-    require(((code & PAGE_FAULT_WRITE) != 0) == ((access & WALK_WRITE) != 0));
-    require(((code & PAGE_FAULT_USER) != 0) == user);
-    require((code & PAGE_FAULT_FETCH) == 0 || (access & WALK_FETCH) != 0);
-    require((code & PAGE_FAULT_RESERVED) == 0 || (code & PAGE_FAULT_PRESENT) != 0);
 }
 
 /*
@@ -132,25 +207,19 @@ static void walk(const struct vcpu_state_view *view, const struct guest_memory *
 {
     static uint8_t before[RAM_SIZE];
     struct walk_outcome out;
+    struct reference wanted = reference(view, linear, access, memory->physical_bits);
     memcpy(before, ram, sizeof ram);
     writes = 0;
-    switch (guest_walk(view, memory, linear, access, &out)) {
-    case WALK_OK:
-        require(writes <= MAX_WRITES);
-        require(out.address.raw == reference(view, linear));
+    enum walk_result result = guest_walk(view, memory, linear, access, &out);
+    require(result == wanted.result);
+    if (result == WALK_OK) {
+        require(writes <= MAX_WRITES && out.address.raw == wanted.address);
         require_only_used_bits(before);
         require_stable(view, memory, linear, access, out.address.raw);
         return;
-    case WALK_FAULT:
-        require_fault_code(view, access, out.error_code);
-        break;
-    case WALK_NOT_CANONICAL:
-        require((view->efer & EFER_LMA) != 0 && linear + ((uint64_t)1 << 47) >= (uint64_t)1 << 48);
-        break;
-    case WALK_NOT_RAM:
-        require(out.address.raw > RAM_SIZE - 8);
-        break;
     }
+    require(result != WALK_FAULT || out.error_code == wanted.code);
+    require(result != WALK_NOT_RAM || out.address.raw > RAM_SIZE - 8);
     require(writes == 0 && memcmp(before, ram, sizeof ram) == 0);
 }
 

@@ -37,7 +37,8 @@ static void require_segment(const uint8_t *image, uint64_t size, struct range fi
 {
     if (memory.size == 0)
         return;
-    require(memory.base >= MIB && range_includes((struct range){0, fake_guest.config.memory}, memory));
+    require(range_includes((struct range){0, fake_guest.config.memory}, memory));
+    require(memory.base >= MIB || (memory.base >= PAGE_SIZE && range_end(memory) <= fake_guest.entry.gpr[GPR_RBX]));
     require(range_includes((struct range){0, size}, file) && file.size <= memory.size);
     require_guest_has(memory.base, image + file.base, file.size);
     require_guest_zero(memory.base + file.size, memory.size - file.size);

@@ -22,6 +22,7 @@ static struct vcpu vcpu;
 static struct {
     unsigned reads, writes;
     bool refuses;
+    bool clean; /* answers have no bits above the access's size */
     uint64_t answer;
 } device;
 
@@ -59,7 +60,7 @@ static bool device_access(void *context, struct bus_access *access)
     device.reads += !access->write;
     device.writes += access->write;
     if (!access->write)
-        access->value = device.answer; /* with rubbish above the size: the caller cuts it off */
+        access->value = device.clean ? device.answer & bus_all_ones(access->size) : device.answer;
     return true;
 }
 
@@ -162,11 +163,20 @@ static uint64_t make_register(struct input *in, bool paging)
     }
 }
 
+static enum mmio_result emulate(const struct vcpu_state_view *view, uint64_t fault, struct mmio_outcome *out)
+{
+    struct guest_memory memory = {ram_read, ram_write, ram, 40};
+    memset(out, 0xee, sizeof *out);
+    return mmio_emulate(&vcpu, view, gpa(fault), &memory, device_access, &device, out);
+}
+
+/* Emulates once, and when a device was read once more with other bits above the size: they must make no difference. */
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     struct input in = {data, size};
-    uint64_t before[GPRS];
-    struct mmio_outcome out;
+    static uint8_t initial[RAM_SIZE], written[RAM_SIZE];
+    uint64_t before[GPRS], after[GPRS];
+    struct mmio_outcome out, clean;
     memset(ram, 0, sizeof ram);
     memset(&vcpu, 0, sizeof vcpu);
     memset(&device, 0, sizeof device);
@@ -184,9 +194,17 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         ram[where % RAM_SIZE] = input_8(&in);
     }
     memcpy(before, vcpu.gpr, sizeof before);
-    struct guest_memory memory = {ram_read, ram_write, ram, 40};
-    memset(&out, 0xee, sizeof out);
-    enum mmio_result result = mmio_emulate(&vcpu, &view, gpa(fault), &memory, device_access, &device, &out);
+    memcpy(initial, ram, sizeof ram);
+    enum mmio_result result = emulate(&view, fault, &out);
     require_outcome(result, &view, before, &out);
+    if (device.reads == 0)
+        return 0;
+    memcpy(after, vcpu.gpr, sizeof after);
+    memcpy(vcpu.gpr, before, sizeof before);
+    memcpy(written, ram, sizeof ram);
+    memcpy(ram, initial, sizeof ram);
+    device.clean = true;
+    require(emulate(&view, fault, &clean) == result && clean.rflags == out.rflags);
+    require(memcmp(after, vcpu.gpr, sizeof after) == 0 && memcmp(written, ram, sizeof ram) == 0);
     return 0;
 }

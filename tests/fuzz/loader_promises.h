@@ -7,11 +7,10 @@
 #include "core/acpi_tables.h"
 #include "core/bytes.h"
 #include "core/e820.h"
-#include "tests/fuzz/input.h"
+#include "tests/fuzz/phys.h"
 #include "tests/unit/fake_guest.h"
-#include "tests/unit/fake_phys.h"
 
-/* RAM of up to 3 MiB in two chunks: little, because it is zeroed for every input. */
+/* RAM of up to 3 MiB in two chunks. */
 static inline void setup_guest(struct input *in, enum boot_protocol boot)
 {
     uint64_t pages = input_16(in) % 768 + 2;

@@ -23,8 +23,8 @@ $(BUILD)/fuzz/bin/%: $(BUILD)/fuzz/tests/fuzz/fuzz_%.o $(FUZZ_LIB)
 	@mkdir -p $(@D)
 	$(Q)echo "  LD   $@"; $(FUZZ_CC) $(FUZZ_CFLAGS) -fsanitize=fuzzer -o $@ $< $(FUZZ_LIB) $(FUZZ_LDLIBS)
 
-# The decoder is held against somebody else's.
-$(BUILD)/fuzz/bin/decode: FUZZ_LDLIBS += -lZydis
+# The decoders are held against somebody else's.
+$(BUILD)/fuzz/bin/decode $(BUILD)/fuzz/bin/svm_length: FUZZ_LDLIBS += -lZydis
 
 # Binary seeds are written by a program: their structure is in C, and no binary lies in the repository.
 $(BUILD)/fuzz/make-seeds: $(BUILD)/fuzz/tests/fuzz/make_seeds.o

@@ -2,9 +2,9 @@
  * A whole machine under test: an image made for the case, booted in an emulator, its COM1 read and written.
  *
  * Waits are for events. Each has a generous limit of wall-clock time that only catches what hangs: the case's own, else
- * 180 s; RINGFENCE_LIMIT (seconds) replaces both on a slow computer. A wait that fails shows the end of the transcript and
- * ends the case. Everything of a case lies in $RINGFENCE_BUILD/system/NAME: the configuration, the image, console.log,
- * the emulator's own logs. The end of a case prints its time, its limit and where its log is.
+ * 180 s; RINGFENCE_LIMIT (seconds) replaces both on a slow computer. A wait that fails shows the end of the transcript
+ * and ends the case. Everything of a case lies in $RINGFENCE_BUILD/system/NAME: the configuration, the image,
+ * console.log, the emulator's own logs. The end of a case prints its time, its limit and where its log is.
  *
  *     static void test_x(void **state)
  *     {

@@ -4,8 +4,9 @@
  * attacks both must be as they were, and the console must answer.
  *
  * What happened is written as a table, one line an attack and one column an engine, to $RINGFENCE_BUILD/attack.txt.
- * RINGFENCE_ATTACK_ENGINES names the engines (default: the best one here), RINGFENCE_RANDOM_SECONDS how long random
- * instructions are executed (default 20), RINGFENCE_RANDOM_SEED their seed.
+ * RINGFENCE_ATTACK_ONLY is a pattern for the names of the tests. RINGFENCE_ATTACK_ENGINES names the engines (default:
+ * the best one here), RINGFENCE_RANDOM_SECONDS how long random instructions are executed (default 20),
+ * RINGFENCE_RANDOM_SEED their seed.
  */
 #include "tests/system/box.h"
 
@@ -92,7 +93,7 @@ static void stop_hostile(struct box *box)
     leave(box);
     box_command(box, "stop hostile");
     box_expect(box, "ringfence> ");
-    for (unsigned patience = 0; patience < 50; patience++) {
+    for (unsigned patience = 0; patience < 8; patience++) {
         box_command(box, "list");
         box_expect_line(box, "^hostile +(stopped|stopping)");
         bool stopped = strstr(box->line, "stopped") != NULL;
@@ -128,9 +129,12 @@ static void settle(struct box *box, const char *line)
 {
     if (says(line, "is stopped")) {
         leave(box);
-    } else if (says(line, "PASS") || says(line, "FAIL") || says(line, "running again")) {
-        box_expect(box, "hostile: ready");
+        return;
     }
+    /* After a restart its prompt may have come before the news: an empty line asks for another. */
+    if (says(line, "running again"))
+        box_send(box, "\r");
+    box_expect(box, "hostile: ready");
 }
 
 static bool is_as_it_must(const struct attack *attack, const char *line)
@@ -159,19 +163,17 @@ static bool attack_run(struct box *box, const struct attack *attack)
     attack_table_note(current_engine, attack->command, "NO ANSWER");
     box_send(box, attack->command);
     box_send(box, "\r");
-    snprintf(line, sizeof line, "%s", answer(box));
+    do
+        snprintf(line, sizeof line, "%s", answer(box));
+    while (attack->must == RESTARTS && says(line, "goes on"));
     bool held = is_as_it_must(attack, line);
     attack_table_outcome(held, line);
     if (says(line, "panic"))
         box_fail(box, "'%s' took the box down: %s", attack->command, line);
-    if (attack->must == LOOPS || attack->must == HOLDS_ONCE || says(line, "goes on")) {
-        if (says(line, "is stopped"))
-            leave(box);
-        else
-            stop_hostile(box);
-    } else {
+    if (!says(line, "is stopped") && (attack->must == HOLDS_ONCE || says(line, "goes on")))
+        stop_hostile(box);
+    else
         settle(box, line);
-    }
     if (!held)
         fprintf(stderr, "attack '%s' on %s: %s\n", attack->command, current_engine, line);
     return held;
@@ -282,10 +284,7 @@ static void test_an_address_outside_ends_the_partition(void **state)
         {"read 0x3ffffc 8", ENDS, "reads from guest-physical 400000"},
         {"write 0x3fffff 2", ENDS, "writes to guest-physical 400000"},
         {"execute 0x400000", ENDS, "executes at guest-physical 400000"},
-        {"read 0xa0000 4", ENDS, "reads from guest-physical a0000"},
-        {"write 0xb8000 2", ENDS, "writes to guest-physical b8000"},
         {"execute 0xfffff0", ENDS, "executes at guest-physical fffff0"},
-        {"write 0x200000 8", HOLDS, NULL},
         {"read 0x1000000 8", ENDS, "reads from guest-physical 1000000"},
         {"write 0x1fc00000 8", ENDS, "writes to guest-physical 1fc00000"},
         {"write 0x1ff00000 4", ENDS, "writes to guest-physical 1ff00000"},
@@ -302,7 +301,7 @@ static void test_an_address_outside_ends_the_partition(void **state)
         {"read 0x7ffffff000 8", ENDS, "reads from guest-physical 7ffffff000"},
         {"copy 0x200000 0x3ffff0 4096", ENDS, "reads from guest-physical 400000"},
         {"copy 0x3ffff0 0x200000 4096", ENDS, "writes to guest-physical 400000"},
-        {"walk 0x20000000", ENDS, "guest-physical 20000038?"},
+        {"walk 0x20000000", ENDS, "guest-physical 20000000"},
         {"walk 0xfee00000", ENDS, "guest-physical fee00"},
         {"walk 0xfec00000", ENDS, "fec0"},
         {"cr3 0x20000000", ENDS, "guest-physical 20000"},
@@ -312,7 +311,7 @@ static void test_an_address_outside_ends_the_partition(void **state)
         {"real 3", ENDS, "reads from guest-physical 20000000"},
         {"decoder-string 0x200000 0xfec00000 0x40000000", ENDS, "fec0"},
         {"decoder-string 0xfec00ff0 0x200000 0x1000", ENDS, "fec0"},
-        {"decoder-string 0x20000000 0xfec00000 1", ENDS, "20000000|fec0"},
+        {"decoder-string 0x20000000 0xfec00000 1", ENDS, "writes to guest-physical 20000000"},
         {"decoder-bytes 0x07ae0f 3 0", ENDS, "the decoder does not know|fec0"},
         {"decoder-bytes 0x37ff 2 0", ENDS, "the decoder does not know|fec0"},
         {"decoder-bytes 0x07b10f48 4 0", CONTAINED, NULL},
@@ -429,6 +428,22 @@ static void test_cpus_of_one_partition_against_each_other(void **state)
     RUN_GROUP(state, "cpus", &two_cpus, attacks);
 }
 
+/* RINGFENCE_ATTACK="COMMAND;COMMAND": any attacks by hand, on two CPUs. */
+static void test_attacks_by_hand(void **state)
+{
+    struct box *box = *state;
+    char list[1024], *rest = list;
+    const char *given = getenv("RINGFENCE_ATTACK");
+    if (given == NULL || *given == '\0')
+        skip();
+    snprintf(list, sizeof list, "%s", given);
+    start_box(box, "by-hand", &two_cpus, "");
+    for (char *command; (command = strtok_r(rest, ";", &rest)) != NULL;)
+        (void)attack_run(box, &(struct attack){command, CONTAINED, NULL});
+    leave(box);
+    check_neighbours(box);
+}
+
 static uint64_t number_from_environment(const char *name, uint64_t otherwise)
 {
     const char *text = getenv(name);
@@ -477,6 +492,7 @@ static const struct CMUnitTest tests[] = {
     box_test(test_interrupts_with_the_numbers_of_exceptions),
     box_test(test_cpus_of_one_partition_against_each_other),
     box_test(test_random_instructions),
+    box_test(test_attacks_by_hand),
 };
 
 /* RINGFENCE_ATTACK_ENGINES, or RINGFENCE_ENGINE, or Bochs: the one that has a cost model and both vendors. */

@@ -63,15 +63,18 @@ static void test_bad_words(void **state)
                                                "cpus = 1\n",
                                        .modules = small_modules,
                                        .cpus = 2});
-    box_expect_line(box, "^ringfence\\.conf:4:1: unknown key 'colour' \\(expected console, console_cpu, escape\\)$");
-    box_expect_line(box, "^ringfence\\.conf:6:1: unknown key 'memry' \\(did you mean 'memory'\\?\\)$");
-    box_expect_line(box, "^ringfence\\.conf:5:1: key missing in partition 'key' \\(.*memory = ");
-    box_expect_line(box, "^ringfence\\.conf:11:10: not a number 'x' \\(expected a CPU number");
-    box_expect_line(box, "^ringfence\\.conf:13:8: unknown value 'multibot1' \\(.*did you mean 'multiboot1'\\?\\)$");
-    box_expect_line(box, "^ringfence\\.conf:21:[0-9]+: partition name used twice 'good' \\(.*line 15");
-    box_expect_line(box, "^ringfence\\.conf:26:[0-9]+: unknown section 'partitoin other' \\(.*'partition'\\?\\)$");
-    box_expect_line(box, "^ringfence\\.conf: 7 errors; ");
-    box_expect_line(box, "^ringfence\\.conf:3:15: console_cpu: using CPU 0: CPU 77 is not there");
+    box_expect_line(box,
+                    "(^|\\] )ringfence\\.conf:4:1: unknown key 'colour' \\(expected console, console_cpu, escape\\)$");
+    box_expect_line(box, "(^|\\] )ringfence\\.conf:6:1: unknown key 'memry' \\(did you mean 'memory'\\?\\)$");
+    box_expect_line(box, "(^|\\] )ringfence\\.conf:5:1: key missing in partition 'key' \\(.*memory = ");
+    box_expect_line(box, "(^|\\] )ringfence\\.conf:11:10: not a number 'x' \\(expected a CPU number");
+    box_expect_line(box,
+                    "(^|\\] )ringfence\\.conf:13:8: unknown value 'multibot1' \\(.*did you mean 'multiboot1'\\?\\)$");
+    box_expect_line(box, "(^|\\] )ringfence\\.conf:21:[0-9]+: partition name used twice 'good' \\(.*line 15");
+    box_expect_line(box,
+                    "(^|\\] )ringfence\\.conf:26:[0-9]+: unknown section 'partitoin other' \\(.*'partition'\\?\\)$");
+    box_expect_line(box, "(^|\\] )ringfence\\.conf: 7 errors; ");
+    box_expect_line(box, "(^|\\] )ringfence\\.conf:3:15: console_cpu: using CPU 0: CPU 77 is not there");
     expect_only_the_good_one(box);
     box_command(box, "start key");
     box_expect_line(box, "^partition 'key' was refused when the box started: 'log' says why");
@@ -123,15 +126,17 @@ static void test_more_than_the_box_has(void **state)
                                                "initrd = gone\n",
                                        .modules = small_modules,
                                        .cpus = 2});
-    box_expect_line(box, "^ringfence\\.conf:3:8: partition 'cpu': CPU 9 is not there \\(this box has CPUs 0-1\\)$");
-    box_expect_line(box, "^ringfence\\.conf:11:10: partition 'module': kernel 'hallo': no such module "
+    box_expect_line(box,
+                    "(^|\\] )ringfence\\.conf:3:8: partition 'cpu': CPU 9 is not there \\(this box has CPUs 0-1\\)$");
+    box_expect_line(box, "(^|\\] )ringfence\\.conf:11:10: partition 'module': kernel 'hallo': no such module "
                          "\\(modules: ringfence\\.conf, hello\\)$");
-    box_expect_line(box, "^ringfence\\.conf:19:8: partition 'twice': CPU 1 belongs to partition 'good' already "
+    box_expect_line(box, "(^|\\] )ringfence\\.conf:19:8: partition 'twice': CPU 1 belongs to partition 'good' already "
                          "\\(line 13\\)$");
-    box_expect_line(box, "^ringfence\\.conf:25:10: partition 'large': memory 3 GiB: [0-9]+ [KM]iB are free$");
-    box_expect_line(box, "^ringfence\\.conf:30:10: partition 'larger': memory (64 TiB|65536 GiB): [0-9]+ [KM]iB are free$");
-    box_expect_line(box, "^ringfence\\.conf:37:10: partition 'initrd': initrd 'gone': no such module ");
-    box_expect_line(box, "^6 partitions are left out$");
+    box_expect_line(box, "(^|\\] )ringfence\\.conf:25:10: partition 'large': memory 3 GiB: [0-9]+ [KM]iB are free$");
+    box_expect_line(
+        box, "(^|\\] )ringfence\\.conf:30:10: partition 'larger': memory (64 TiB|65536 GiB): [0-9]+ [KM]iB are free$");
+    box_expect_line(box, "(^|\\] )ringfence\\.conf:37:10: partition 'initrd': initrd 'gone': no such module ");
+    box_expect_line(box, "6 partitions are left out$");
     expect_only_the_good_one(box);
 }
 
@@ -201,14 +206,16 @@ static void test_bad_images(void **state)
              "kernel = hello\n",
              (unsigned long)memory_without_initrd(box));
     box_start(box, &(struct box_setup){.name = "bad-images", .conf = conf, .modules = modules, .cpus = 6});
-    box_expect_line(box, "^ringfence\\.conf:5:10: partition 'no-linux': kernel 'hello' is not a Linux bzImage ");
-    box_expect_line(box, "^ringfence\\.conf:9:10: partition 'cut': kernel 'truncated' is truncated: "
+    box_expect_line(box, "(^|\\] )ringfence\\.conf:5:10: partition 'no-linux': kernel 'hello' is not a Linux bzImage ");
+    box_expect_line(box, "(^|\\] )ringfence\\.conf:9:10: partition 'cut': kernel 'truncated' is truncated: "
                          "header says [0-9]+ bytes, the module has 1000000$");
-    box_expect_line(box, "^ringfence\\.conf:20:10: partition 'initrd': initrd 'vmlinuz' does not fit: [0-9]+ bytes, "
-                         "there are [0-9]+ between ");
-    box_expect_line(box, "^ringfence\\.conf:25:10: partition 'no-elf': kernel 'text' is not ");
-    box_expect_line(box, "^ringfence\\.conf:31:10: partition 'flat': kernel 'hello' does not fit: [0-9]+ bytes at load "
-                         "address 0xfff000");
+    box_expect_line(box,
+                    "(^|\\] )ringfence\\.conf:20:10: partition 'initrd': initrd 'vmlinuz' does not fit: [0-9]+ bytes, "
+                    "there are [0-9]+ between ");
+    box_expect_line(box, "(^|\\] )ringfence\\.conf:25:10: partition 'no-elf': kernel 'text' is not ");
+    box_expect_line(
+        box, "(^|\\] )ringfence\\.conf:31:10: partition 'flat': kernel 'hello' does not fit: [0-9]+ bytes at load "
+             "address 0xfff000");
     expect_only_the_good_one(box);
 }
 

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "core/local_apic.h"
 #include "core/partition.h"
 #include "tests/unit/fake_cpu.h"
 #include "tests/unit/fake_guest.h"
@@ -14,6 +15,7 @@ struct fake_backend fake_backend;
 
 static uint32_t apic_ids[FAKE_BACKEND_VCPUS];
 static struct ring output;
+static struct local_apic apics[FAKE_BACKEND_VCPUS];
 
 static void vcpu_reset(struct vcpu *vcpu, const struct vcpu_entry *entry)
 {
@@ -60,6 +62,18 @@ static bool inject_nmi(struct vcpu *vcpu)
     return !fake->nmi_blocked;
 }
 
+static bool interrupt_ready(struct vcpu *vcpu) { return !fake_vcpu_of(vcpu)->interrupts_blocked; }
+
+static void inject_interrupt(struct vcpu *vcpu, uint8_t vector)
+{
+    if (fake_vcpu_of(vcpu)->interrupts_blocked)
+        abort();
+    fake_vcpu_of(vcpu)->interrupts++;
+    fake_vcpu_of(vcpu)->interrupt_vector = vector;
+}
+
+static void interrupt_quiet(struct vcpu *vcpu) { fake_vcpu_of(vcpu)->quiets++; }
+
 static bool set_timer(struct vcpu *vcpu, uint64_t ticks)
 {
     (void)vcpu;
@@ -96,6 +110,9 @@ const struct backend fake_backend_table = {
     .advance = advance,
     .inject_exception = inject_exception,
     .inject_nmi = inject_nmi,
+    .interrupt_ready = interrupt_ready,
+    .inject_interrupt = inject_interrupt,
+    .interrupt_quiet = interrupt_quiet,
     .set_timer = set_timer,
     .view = view,
     .write_back = write_back,
@@ -129,6 +146,7 @@ struct partition *fake_backend_setup(uint32_t vcpus)
         apic_ids[i] = 2 * i;
         p->vcpus[i] = (struct vcpu){
             .backend = &fake_backend.vcpus[i], .partition = p, .index = i, .cpu = i + 1, .apic_id = apic_ids[i]};
+        p->vcpus[i].apic = p->plan->virtual_interrupts ? &apics[i] : NULL;
     }
     p->platform = calloc(1, platform_size());
     if (p->platform == NULL)

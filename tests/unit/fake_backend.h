@@ -28,6 +28,10 @@ struct fake_vcpu {
     uint32_t cr2_sets;
     uint64_t cr2;
     uint32_t dumps;
+    bool interrupts_blocked; /* the guest cannot take an interrupt now */
+    uint32_t interrupts;     /* injected, and which was the last */
+    uint8_t interrupt_vector;
+    uint32_t quiets;
 };
 
 struct fake_backend {
@@ -46,9 +50,9 @@ extern struct fake_backend fake_backend;
 extern const struct backend fake_backend_table;
 
 /*
- * Completes fake_guest's partition, for which fake_guest_setup was called: `vcpus` stopped vCPUs, number i on CPU
- * i + 1 with APIC id 2 * i, a platform that has never been reset (a start does that), an output ring. Forgets all
- * records.
+ * Completes fake_guest's partition, for which fake_guest_setup was called and plan.virtual_interrupts decided: `vcpus`
+ * stopped vCPUs, number i on CPU i + 1 with APIC id 2 * i, a platform that has never been reset (a start does that), an
+ * output ring. Forgets all records.
  */
 struct partition *fake_backend_setup(uint32_t vcpus);
 void fake_backend_teardown(void);

@@ -4,7 +4,7 @@
  */
 #pragma once
 
-#include "drivers/virt/local_apic.h"
+#include "core/local_apic.h"
 
 enum {
     ID = 0x20,

@@ -175,6 +175,19 @@ static void multiboot1_partition(void **state)
     assert_int_equal(p->on_stop, ON_STOP_RESTART);
 }
 
+static void partitions_of_other_protocols(void **state)
+{
+    (void)state;
+    assert_good(HEAD GOOD "boot = multiboot2\nmodules = one\ncmdline = a b\n");
+    assert_int_equal(config.partitions[0].boot, BOOT_MULTIBOOT2);
+    assert_int_equal(config.partitions[0].module_count, 1);
+    assert_good(HEAD GOOD "boot = pvh\nmodules = initrd\ncmdline = console=ttyS0\n");
+    assert_int_equal(config.partitions[0].boot, BOOT_PVH);
+    assert_text(config.partitions[0].modules[0], "initrd", 7, 11);
+    assert_good(HEAD GOOD "boot = firmware\ninterrupts = virtual\n");
+    assert_int_equal(config.partitions[0].boot, BOOT_FIRMWARE);
+}
+
 static void flat_partition(void **state)
 {
     (void)state;
@@ -251,6 +264,9 @@ static void names(void **state)
     (void)state;
     assert_string_equal(boot_protocol_name(BOOT_LINUX), "linux");
     assert_string_equal(boot_protocol_name(BOOT_MULTIBOOT1), "multiboot1");
+    assert_string_equal(boot_protocol_name(BOOT_MULTIBOOT2), "multiboot2");
+    assert_string_equal(boot_protocol_name(BOOT_PVH), "pvh");
+    assert_string_equal(boot_protocol_name(BOOT_FIRMWARE), "firmware");
     assert_string_equal(boot_protocol_name(BOOT_FLAT), "flat");
     assert_string_equal(stop_action_name(ON_STOP_STAY), "stay");
     assert_string_equal(stop_action_name(ON_STOP_REBOOT_BOX), "reboot-box");
@@ -499,7 +515,7 @@ static void keys_of_other_protocols(void **state)
 static void bad_words(void **state)
 {
     (void)state;
-    assert_refused(HEAD GOOD "boot = lunix\nmodules = x\n", "f:6:8: unknown value 'lunix' (expected linux, multiboot1 "
+    assert_refused(HEAD GOOD "boot = lunix\nmodules = x\n", "f:6:8: unknown value 'lunix' (expected linux, multiboot1, multiboot2, pvh, firmware "
                                                             "or flat; did you mean 'linux'?)\n");
     assert_int_equal(parse(HEAD GOOD "boot = lunix\n[partition b]\ncpus = 2\nmemory = 4K\nkernel = k\nload = 0\n"), 2);
     assert_non_null(strstr(messages, "f:11:1: key of another boot protocol 'load'"));
@@ -713,6 +729,7 @@ int main(void)
         cmocka_unit_test(whole_linux_partition),
         cmocka_unit_test(partition_defaults),
         cmocka_unit_test(multiboot1_partition),
+        cmocka_unit_test(partitions_of_other_protocols),
         cmocka_unit_test(flat_partition),
         cmocka_unit_test(sizes),
         cmocka_unit_test(consoles),

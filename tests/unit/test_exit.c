@@ -83,6 +83,8 @@ static void expect_end(const char *reason)
     p->reason[0] = '\0';
 }
 
+static void put_code(const uint8_t *bytes, size_t size) { assert_true(partition_write(p, gpa(CODE), bytes, size)); }
+
 /* ---- the small ones ---- */
 
 static void kicks_and_windows_change_nothing(void **state)
@@ -290,14 +292,36 @@ static void port_of_a_model_answers(void **state)
     assert_memory_equal(text, "Hi", 2);
 }
 
-static void port_strings_end(void **state)
+static void port_strings_go_through_memory(void **state)
 {
     (void)state;
-    handle((struct exit){.kind = EXIT_PORT, .size = 1, .string = true, .address = 0x3f8, .write = true});
-    expect_end("vCPU 0: write of port 3f8 by a string instruction, which is not emulated");
-    handle((struct exit){.kind = EXIT_PORT, .size = 2, .string = true, .repeat = true, .address = 0x1f0});
-    expect_end("vCPU 0: read of port 1f0 by a string instruction, which is not emulated");
+    static const uint8_t rep_outsb[] = {0xf3, 0x6e};
+    char text[3];
+    uint64_t at = 0, lost;
+    put_code(rep_outsb, sizeof rep_outsb);
+    assert_true(partition_write(p, gpa(0x2800), "Hi", 2));
+    vcpu->gpr[GPR_RSI] = 0x2800;
+    vcpu->gpr[GPR_RCX] = 2;
+    vcpu->gpr[GPR_RDX] = GUEST_UART_PORT;
+    handle((struct exit){
+        .kind = EXIT_PORT, .size = 1, .string = true, .repeat = true, .write = true, .address = GUEST_UART_PORT});
+    expect_advance(sizeof rep_outsb);
+    assert_int_equal(vcpu->gpr[GPR_RCX], 0);
+    assert_int_equal(vcpu->gpr[GPR_RSI], 0x2802);
+    assert_int_equal(ring_read(p->output, &at, text, sizeof text, &lost), 2);
+    assert_memory_equal(text, "Hi", 2);
+}
+
+static void port_string_without_its_instruction_ends(void **state)
+{
+    (void)state;
+    static const uint8_t nops[] = {0x90, 0x90, 0x90};
+    put_code(nops, sizeof nops);
+    handle((struct exit){.kind = EXIT_PORT, .size = 2, .string = true, .address = 0x1f0});
+    assert_int_equal(lifecycle_goal(p), GOAL_STOP);
+    assert_non_null(strstr(p->reason, "vCPU 0: read of port 1f0 by a string instruction"));
     assert_int_equal(fake->advances, 0);
+    assert_int_equal(fake->exceptions, 0);
 }
 
 static void port_resets_and_powers_off(void **state)
@@ -441,8 +465,6 @@ static void msr_kvm_clock(void **state)
 
 enum { IOAPIC_SELECT = 0x00, IOAPIC_WINDOW = 0x10 };
 
-static void put_code(const uint8_t *bytes, size_t size) { assert_true(partition_write(p, gpa(CODE), bytes, size)); }
-
 static void handle_memory(uint64_t address, bool write)
 {
     handle((struct exit){.kind = EXIT_MEMORY, .address = address, .write = write});
@@ -580,7 +602,8 @@ int main(void)
         TEST(exceptions_end),
         TEST(port_of_nobody_reads_all_ones),
         TEST(port_of_a_model_answers),
-        TEST(port_strings_end),
+        TEST(port_strings_go_through_memory),
+        TEST(port_string_without_its_instruction_ends),
         TEST(port_resets_and_powers_off),
         TEST(msr_default_is_refusal),
         TEST(msr_constants),

@@ -264,6 +264,23 @@ static void start_forgets_the_last_life(void **state)
     assert_int_equal(fake_backend.vcpus[1].nmis, 0);
 }
 
+/* A vCPU that has not parked yet may still send a vector to one that has: it must not pend in the next life. */
+static void late_vectors_do_not_outlive_a_restart(void **state)
+{
+    (void)state;
+    start_all();
+    ask(GOAL_RESTART);
+    step(0);
+    const struct interrupt_message late = {.destination = 0, .vector = 0x40};
+    assert_int_equal(partition_interrupt(p, &late, 1), INTERRUPT_DELIVER);
+    assert_int_equal(fake_cpu.vectors_sent, 1);
+    step(1);
+    uint32_t resets = fake_cpu.interrupt_resets;
+    look(0);
+    assert_int_equal(p->starts, 2);
+    assert_true(fake_cpu.interrupt_resets > resets);
+}
+
 static void stop_leaves_nobody_running(void **state)
 {
     (void)state;
@@ -770,6 +787,7 @@ int main(void)
         TEST(start_makes_one_vcpu_ready),
         TEST(every_start_has_fresh_ram),
         TEST(start_forgets_the_last_life),
+        TEST(late_vectors_do_not_outlive_a_restart),
         TEST(stop_leaves_nobody_running),
         TEST(pause_keeps_everything),
         TEST(requests_wait_while_paused),

@@ -156,8 +156,8 @@ static void says_when_the_plan_has_less_ram(void **state)
 static void refuses_unknown_protocol(void **state)
 {
     (void)state;
-    fake_guest.config.boot = (enum boot_protocol)3;
-    expect_error("partition 'p': boot protocol 3 is not known\n");
+    fake_guest.config.boot = (enum boot_protocol)6;
+    expect_error("partition 'p': boot protocol 6 is not known\n");
 }
 
 int main(void)

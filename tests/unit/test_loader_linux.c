@@ -338,13 +338,22 @@ static void refuses_old_protocols(void **state)
 static void refuses_truncated_images(void **state)
 {
     (void)state;
-    fake_guest.machine.modules[0].range.size = IMAGE_SIZE - 1;
-    expect_error("partition 'p': kernel 'vmlinuz' is truncated: header says 17920 bytes, the module has 17919\n");
+    fake_guest.machine.modules[0].range.size = IMAGE_SIZE - 16;
+    expect_error("partition 'p': kernel 'vmlinuz' is truncated: header says 17920 bytes, the module has 17904\n");
     fake_guest.machine.modules[0].range.size = IMAGE_SIZE;
     header->syssize = UINT32_MAX;
     expect_error("partition 'p': kernel 'vmlinuz' is truncated: header says 68719478256 bytes, the module has 17920\n");
     header->syssize = 0;
     expect_error("partition 'p': kernel 'vmlinuz' has no protected-mode code (syssize 0)\n");
+}
+
+/* syssize counts paragraphs: memtest86+ ends within its last one. */
+static void takes_a_last_paragraph_in_part(void **state)
+{
+    (void)state;
+    header->payload_length = 0;
+    fake_guest.machine.modules[0].range.size = IMAGE_SIZE - 15;
+    load_or_fail();
 }
 
 static void takes_no_setup_sectors_as_four(void **state)
@@ -483,6 +492,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(refuses_what_is_no_bzimage, setup, teardown),
         cmocka_unit_test_setup_teardown(refuses_old_protocols, setup, teardown),
         cmocka_unit_test_setup_teardown(refuses_truncated_images, setup, teardown),
+        cmocka_unit_test_setup_teardown(takes_a_last_paragraph_in_part, setup, teardown),
         cmocka_unit_test_setup_teardown(takes_no_setup_sectors_as_four, setup, teardown),
         cmocka_unit_test_setup_teardown(refuses_a_payload_past_the_code, setup, teardown),
         cmocka_unit_test_setup_teardown(needs_ram_at_the_preferred_address, setup, teardown),

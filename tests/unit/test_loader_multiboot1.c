@@ -7,10 +7,12 @@
 
 #include "core/loader.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "core/acpi_tables.h"
+#include "core/coreboot_table.h"
 #include "core/elf.h"
 #include "core/multiboot1.h"
 #include "tests/unit/fake_guest.h"
@@ -18,7 +20,7 @@
 #define MEMORY     (4 * MIB)
 #define SPLIT      0x201000u
 #define IMAGE_SIZE 0x6000u
-#define INFO       0x10000u
+#define INFO       0x8f000u
 
 static uint8_t *image;
 
@@ -172,13 +174,20 @@ static void refuses_bad_addresses(void **state)
     expect_error("partition 'p': kernel 'kernel.elf' has its entry at 0x205000, expected an address of a segment\n");
 }
 
-static void refuses_the_first_mebibyte(void **state)
+static void refuses_what_is_not_free_in_the_first_mebibyte(void **state)
 {
     (void)state;
     struct multiboot1_addresses *a = put_addresses();
-    *a = (struct multiboot1_addresses){0xff200, 0xff000, 0x100000, 0, 0xff000};
-    expect_error("partition 'p': kernel 'kernel.elf' does not fit: segment 0 is 4096 bytes at 0xff000, RAM for it is "
-                 "0x100000 to 0x400000\n");
+    static const uint32_t bases[] = {0xff000, 0x8e001, 0xfff, 0};
+    for (size_t i = 0; i < array_size(bases); i++) {
+        char text[160];
+        *a = (struct multiboot1_addresses){bases[i] + 0x200, bases[i], bases[i] + 0x1000, 0, bases[i]};
+        snprintf(text, sizeof text,
+                 "partition 'p': kernel 'kernel.elf' does not fit: segment 0 is 4096 bytes at 0x%x, RAM for it is "
+                 "0x100000 to 0x400000\n",
+                 bases[i]);
+        expect_error(text);
+    }
 }
 
 static void finds_the_header_in_8_kib_only(void **state)
@@ -447,6 +456,32 @@ static void refuses_modules_without_room(void **state)
     expect_error("partition 'p': module is boot module 7, expected one of the 2 that there are\n");
 }
 
+/* As GRUB for coreboot does, whose modules then begin at 1 MiB. */
+static void loads_into_low_memory(void **state)
+{
+    (void)state;
+    struct multiboot1_addresses *a = put_addresses();
+    *a = (struct multiboot1_addresses){0x1200, 0x1000, 0x3000, 0x8f000, 0x1004};
+    uint8_t *module = add_module(0, "m", 5);
+    load_or_fail();
+    expect_bytes(0x1000, image + 0x200, 0x2000);
+    expect_bytes(0x100000, module, 5);
+    assert_int_equal(fake_guest.entry.rip, 0x1004);
+}
+
+static void writes_coreboots_table(void **state)
+{
+    (void)state;
+    put_addresses();
+    load_or_fail();
+    struct coreboot_table table, expected;
+    struct e820_map map;
+    e820_build(MEMORY, &map);
+    size_t size = coreboot_table_build(&map, &expected);
+    fake_guest_read(0xf0000, &table, sizeof table);
+    assert_memory_equal(&table, &expected, size);
+}
+
 static void refuses_too_much_text(void **state)
 {
     (void)state;
@@ -469,7 +504,7 @@ static void says_when_low_ram_is_missing(void **state)
     fake_guest.plan.chunks[0].gpa = gpa(MIB);
     fake_guest.plan.chunks[0].size = SPLIT - MIB;
     assert_false(fake_guest_load());
-    assert_non_null(strstr(fake_guest_errors(), "partition 'p': no RAM at 0x10100 for 72 bytes of memory map\n"));
+    assert_non_null(strstr(fake_guest_errors(), "partition 'p': no RAM at 0x8f100 for 72 bytes of memory map\n"));
 }
 
 /* Whatever the headers say, the loader stays inside image and RAM (the sanitizers and fake_phys watch). */
@@ -505,7 +540,9 @@ int main(void)
         cmocka_unit_test_setup_teardown(loads_by_address_fields, setup, teardown),
         cmocka_unit_test_setup_teardown(takes_zero_ends_as_whole_image, setup, teardown),
         cmocka_unit_test_setup_teardown(refuses_bad_addresses, setup, teardown),
-        cmocka_unit_test_setup_teardown(refuses_the_first_mebibyte, setup, teardown),
+        cmocka_unit_test_setup_teardown(refuses_what_is_not_free_in_the_first_mebibyte, setup, teardown),
+        cmocka_unit_test_setup_teardown(loads_into_low_memory, setup, teardown),
+        cmocka_unit_test_setup_teardown(writes_coreboots_table, setup, teardown),
         cmocka_unit_test_setup_teardown(finds_the_header_in_8_kib_only, setup, teardown),
         cmocka_unit_test_setup_teardown(refuses_a_cut_off_header, setup, teardown),
         cmocka_unit_test_setup_teardown(refuses_unknown_requirements, setup, teardown),

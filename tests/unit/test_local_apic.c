@@ -8,7 +8,7 @@
 #include <stdint.h>
 #include <cmocka.h>
 
-#include "drivers/virt/local_apic.h"
+#include "core/local_apic.h"
 #include "core/bytes.h"
 #include "tests/unit/local_apic_box.h"
 
@@ -504,6 +504,9 @@ static void thermal_and_performance(void **state)
     assert_false(local_apic_raise(&lapic, LOCAL_APIC_THERMAL)); /* merges */
     assert_int_equal(local_apic_pending(&lapic), 0x61);
     assert_int_equal(get(LVT_THERMAL), 0x61);
+    put(LVT_THERMAL, 0x261);
+    assert_false(local_apic_raise(&lapic, LOCAL_APIC_THERMAL));
+    assert_int_equal(local_apic_take_events(&lapic), LOCAL_APIC_EVENT_SMI);
     put(LVT_PERFORMANCE, 0x400);
     assert_false(local_apic_raise(&lapic, LOCAL_APIC_PERFORMANCE));
     assert_int_equal(local_apic_take_events(&lapic), LOCAL_APIC_EVENT_NMI);
@@ -603,6 +606,11 @@ static void illegal_vectors(void **state)
         assert_int_equal(esr(), 0);
     }
     assert_int_equal(get(IRR), 0);
+    put(ICR_LOW, 0x44010); /* 16 is the first legal one, for the sender and the receiver */
+    assert_int_equal(local_apic_pending(&lapic), 16);
+    put(ICR_LOW, 0x4010);
+    assert_true(outcome.send);
+    assert_int_equal(esr(), 0);
 }
 
 /* "Error Status Register": "write/read register"; a write re-arms the interrupt. */

@@ -7,7 +7,7 @@
 #include <stdint.h>
 #include <cmocka.h>
 
-#include "drivers/virt/local_apic.h"
+#include "core/local_apic.h"
 #include "core/bytes.h"
 #include "tests/unit/local_apic_box.h"
 
@@ -65,6 +65,23 @@ static void events_by_delivery_mode(void **state)
     const struct interrupt_message deassert = {.delivery = DELIVERY_INIT, .level = true};
     assert_false(local_apic_post(&lapic, &deassert));
     assert_false(local_apic_has_posts(&lapic));
+}
+
+/* A message to itself takes in what others have posted before it. */
+static void accepting_absorbs(void **state)
+{
+    (void)state;
+    assert_true(post(DELIVERY_FIXED, 0x40, false));
+    accept(0x41, false);
+    assert_false(local_apic_has_posts(&lapic));
+    assert_int_equal(get(IRR + 0x20), 3);
+    accept(0x42, false);
+    assert_int_equal(get(IRR + 0x20), 7);
+    const struct interrupt_message extint = {.delivery = DELIVERY_EXTINT};
+    local_apic_accept(&lapic, &extint);
+    assert_true(local_apic_extint(&lapic));
+    local_apic_init_reset(&lapic);
+    assert_false(local_apic_extint(&lapic));
 }
 
 static void a_disabled_apic_takes_nothing(void **state)
@@ -236,6 +253,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup(only_the_first_post_kicks, setup_enabled),
         cmocka_unit_test_setup(events_by_delivery_mode, setup_enabled),
+        cmocka_unit_test_setup(accepting_absorbs, setup_enabled),
         cmocka_unit_test_setup(a_disabled_apic_takes_nothing, setup_enabled),
         cmocka_unit_test_setup(an_illegal_vector_is_the_receivers_error, setup_enabled),
         cmocka_unit_test_setup(pins_are_posted_with_their_edges, setup_enabled),

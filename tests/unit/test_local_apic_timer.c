@@ -8,7 +8,7 @@
 #include <stdint.h>
 #include <cmocka.h>
 
-#include "drivers/virt/local_apic.h"
+#include "core/local_apic.h"
 #include "core/bytes.h"
 #include "tests/unit/local_apic_box.h"
 
@@ -153,7 +153,13 @@ static void initial_count_restarts_and_stops(void **state)
     now = tsc_of(900);
     put(INITIAL_COUNT, 500);
     assert_true(local_apic_next_deadline(&lapic) == tsc_of(1400));
-    now = tsc_of(1000);
+    assert_int_equal(tick_at(tsc_of(2000)), 1);
+    assert_true(took());
+    now = tsc_of(2100);
+    put(INITIAL_COUNT, 700); /* what was raised before does not count against the new one */
+    assert_true(local_apic_next_deadline(&lapic) == tsc_of(2800));
+    assert_int_equal(tick_at(tsc_of(2800)), 0);
+    assert_true(took());
     put(INITIAL_COUNT, 0);
     assert_int_equal(get(CURRENT_COUNT), 0);
     assert_true(local_apic_next_deadline(&lapic) == LOCAL_APIC_NEVER);
@@ -229,6 +235,7 @@ static void a_mode_change_disarms(void **state)
             assert_true(wrmsr(MSR_DEADLINE, tsc_of(1000)));
             put(LVT_TIMER, modes[to] | VECTOR);
             bool armed = from == to && from != 3;
+            assert_int_equal(get(INITIAL_COUNT), from == to && from != 2 ? 1000 : 0);
             assert_int_equal(local_apic_next_deadline(&lapic) == tsc_of(1000), armed);
             assert_int_equal(tick_at(tsc_of(1000)), 0);
             assert_int_equal(took(), armed);

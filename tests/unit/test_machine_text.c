@@ -132,7 +132,7 @@ static void make_small_machine(void)
     machine.ioapic_count = 1;
     machine.ioapics[0] = (struct machine_ioapic){0xfec00000, 24};
     machine.hypervisor = (struct range){0x200000, 0x600000};
-    machine.caps = (struct cpu_caps){true, false, true, false, true, 39};
+    machine.caps = (struct cpu_caps){true, false, true, false, true, false, 39};
     machine.rsdp = hpa(0x3fff0014);
     machine.has_reset_register = true;
     machine.reset_port = 0xcf9;
@@ -188,10 +188,11 @@ static void bare_machine(void **state)
 static void each_capability(void **state)
 {
     (void)state;
-    for (uint32_t mask = 0; mask < 32; mask++) {
+    for (uint32_t mask = 0; mask < 64; mask++) {
         make_small_machine();
         machine.caps =
-            (struct cpu_caps){(mask & 1) != 0, (mask & 2) != 0, (mask & 4) != 0, (mask & 8) != 0, (mask & 16) != 0, 52};
+            (struct cpu_caps){(mask & 1) != 0,  (mask & 2) != 0,  (mask & 4) != 0, (mask & 8) != 0,
+                              (mask & 16) != 0, (mask & 32) != 0, 52};
         assert_round_trip();
     }
 }
@@ -380,10 +381,10 @@ static void bad_scalars(void **state)
                    "m:7:8: not a number 'x' (expected an address, decimal or 0x hexadecimal)\n"
                    "m:8:9: number out of range '0x10000' (expected an I/O port or none from 0 to 65535)\n"
                    "m:9:17: number out of range '53' (expected a number of bits from 0 to 52)\n"
-                   "m:10:8: unknown value 'x3apic' (expected nested_1g, nested_2m, x2apic, tsc_deadline or "
-                   "invariant_tsc; did you mean 'x2apic'?)\n"
-                   "m:10:15: unknown value 'vmx' (expected nested_1g, nested_2m, x2apic, tsc_deadline or "
-                   "invariant_tsc)\n");
+                   "m:10:8: unknown value 'x3apic' (expected nested_1g, nested_2m, x2apic, tsc_deadline, "
+                   "invariant_tsc or guest_timer; did you mean 'x2apic'?)\n"
+                   "m:10:15: unknown value 'vmx' (expected nested_1g, nested_2m, x2apic, tsc_deadline, "
+                   "invariant_tsc or guest_timer)\n");
     assert_refused(HEAD LISTS
                    "tsc = 1\nhypervisor = 1 1\nrsdp = 0\nreset = 0xcf9 256\nphysical_bits = 1\ncaps = none\n",
                    "m:8:15: number out of range '256' (expected a byte from 0 to 255)\n");

@@ -167,6 +167,10 @@ static void specific_end(void **state)
     assert_int_equal(isr(MASTER), 0x08);
     out(MASTER, 0, 0x63);
     assert_int_equal(isr(MASTER), 0);
+    lower(3);
+    raise(3);
+    raise(4);
+    expect(0x23); /* no rotation: 3 is not the lowest */
 }
 
 /* "Automatic End of Interrupt (AEOI) Mode", "Automatic Rotation" in it. */

@@ -98,7 +98,7 @@ static int setup(void **state)
     machine.cpu_count = 4;
     for (uint32_t i = 0; i < 4; i++)
         machine.cpus[i] = (struct machine_cpu){i, i, true};
-    machine.caps = (struct cpu_caps){.nested_1g = true, .nested_2m = true, .x2apic = true, .physical_bits = 40};
+    machine.caps = (struct cpu_caps){.nested_1g = true, .nested_2m = true, .x2apic = true, .guest_timer = true, .physical_bits = 40};
     machine.hypervisor = (struct range){2 * MIB, 62 * MIB};
     add_region(0, 0x9fc00, MEMORY_USABLE);
     add_region(0xf0000, 0x10000, MEMORY_RESERVED);
@@ -415,6 +415,94 @@ static void memory_that_is_not_free(void **state)
     assert_says(": 812 MiB are free\n");
     p->memory = 812 * MIB;
     assert_int_equal(build(), 0);
+}
+
+/* Behind the RAM below the hole: pages of their own, up to 4 GiB, however odd the image's size. */
+static void firmware_has_memory_below_4_gib(void **state)
+{
+    (void)state;
+    struct config_partition *p = add_partition("bios", 0, 4 * GIB);
+    p->boot = BOOT_FIRMWARE;
+    machine.modules[0].range.size = 0x20001;
+    machine.caps.nested_1g = false;
+    assert_int_equal(build(), 0);
+    assert_true(plan_check(&plan, &machine, &errors.sink));
+    const struct plan_partition *slot = &plan.partitions[0];
+    uint64_t firmware = 0, end = 0;
+    for (uint32_t i = 0; i < slot->chunk_count; i++) {
+        uint64_t at = slot->chunks[i].gpa.raw;
+        assert_true(at >= end);
+        end = at + slot->chunks[i].size;
+        assert_true(at < 3 * GIB || at >= 4 * GIB - 0x21000);
+        firmware += at >= 3 * GIB && at < 4 * GIB ? slot->chunks[i].size : 0;
+    }
+    assert_int_equal(firmware, 0x21000);
+    assert_int_equal(end, 5 * GIB);
+}
+
+static void firmware_decides_for_virtual_interrupts(void **state)
+{
+    (void)state;
+    struct config_partition *p = add_partition("bios", 1, MIB);
+    p->interrupts = INTERRUPTS_ANY;
+    assert_int_equal(build(), 0);
+    assert_false(plan.partitions[0].virtual_interrupts);
+    p->boot = BOOT_FIRMWARE;
+    assert_int_equal(build(), 0);
+    assert_true(plan.partitions[0].virtual_interrupts);
+}
+
+/* An image that cannot be one gets no memory: its loader then says why. */
+static void firmware_that_is_too_large_has_none(void **state)
+{
+    (void)state;
+    struct config_partition *p = add_partition("bios", 0, 16 * MIB);
+    p->boot = BOOT_FIRMWARE;
+    machine.modules[0].range.size = 16 * MIB + 1;
+    assert_int_equal(build(), 0);
+    assert_true(plan_check(&plan, &machine, &errors.sink));
+    assert_int_equal(plan.partitions[0].chunk_count, 1);
+}
+
+static void memory_that_does_not_hold_the_firmware(void **state)
+{
+    (void)state;
+    machine.region_count = 0;
+    add_region(0x10000000, 8 * MIB, MEMORY_USABLE);
+    struct config_partition *p = add_partition("bios", 0, 8 * MIB);
+    p->boot = BOOT_FIRMWARE;
+    machine.modules[0].range.size = 0x40000;
+    assert_left_out("ringfence.conf:12:14: partition 'bios': memory 8 MiB and 256 KiB for the firmware: 8 MiB are "
+                    "free\n");
+    p->memory = 8 * MIB - 0x40000;
+    errors_clear();
+    assert_int_equal(build(), 0);
+}
+
+static void checker_sees_firmware_out_of_place(void **state)
+{
+    (void)state;
+    struct config_partition *p = add_partition("bios", 0, 16 * MIB);
+    p->boot = BOOT_FIRMWARE;
+    machine.modules[0].range.size = 0x20000;
+    assert_int_equal(build(), 0);
+    struct plan_partition *slot = &plan.partitions[0];
+    assert_int_equal(slot->chunk_count, 2);
+    struct plan_partition good = *slot;
+    slot->chunks[1].gpa.raw -= 0x1000;
+    errors_clear();
+    assert_false(plan_check(&plan, &machine, &errors.sink));
+    assert_says("guest memory 0xfffdf000 of 0x20000 bytes, expected it at 0xfffe0000\n");
+    *slot = good;
+    slot->chunk_count = 1;
+    errors_clear();
+    assert_false(plan_check(&plan, &machine, &errors.sink));
+    assert_says("131072 bytes of the configured memory are missing\n");
+    *slot = good;
+    p->boot = BOOT_FLAT; /* then nobody has memory there */
+    errors_clear();
+    assert_false(plan_check(&plan, &machine, &errors.sink));
+    assert_says("guest memory 0xfffe0000 of 0x20000 bytes, expected it at 0x100000000\n");
 }
 
 static void memory_of_an_impossible_size(void **state)
@@ -942,6 +1030,11 @@ int main(void)
         TEST(cpu_lists_that_make_no_sense),
         TEST(modules_that_are_not_there),
         TEST(memory_that_is_not_free),
+        TEST(firmware_has_memory_below_4_gib),
+        TEST(firmware_decides_for_virtual_interrupts),
+        TEST(firmware_that_is_too_large_has_none),
+        TEST(memory_that_does_not_hold_the_firmware),
+        TEST(checker_sees_firmware_out_of_place),
         TEST(memory_of_an_impossible_size),
         TEST(memory_in_too_many_pieces),
         TEST(memory_with_no_guest_address),

@@ -113,6 +113,83 @@ static void open_uart(uint8_t enables)
     outb(0x3f9, enables);
 }
 
+/* The 8259s as a PC's firmware sets them: vectors 8 and 70h, all masked but the lines given. */
+static void open_pics(uint16_t mask)
+{
+    static const uint8_t master[] = {0x08, 0x04, 0x01}, slave[] = {0x70, 0x02, 0x01};
+    outb(0x20, 0x11);
+    outb(0xa0, 0x11);
+    for (size_t i = 0; i < 3; i++) {
+        outb(0x21, master[i]);
+        outb(0xa1, slave[i]);
+    }
+    outb(0x21, (uint8_t)mask);
+    outb(0xa1, (uint8_t)(mask >> 8));
+}
+
+/* `interrupts = virtual`: the timer's tick comes through the 8259s, at the time that platform_due names. */
+static void the_timer_interrupts_through_the_8259s(void **state)
+{
+    (void)state;
+    struct platform_outcome result;
+    platform_reset(platform, &ring, true, true, HZ);
+    assert_true(platform_due(platform) == UINT64_MAX);
+    outb(0x43, 0x34); /* counter 0, mode 2 */
+    outb(0x40, 0xa9); /* 1193 counts: a millisecond */
+    outb(0x40, 0x04);
+    assert_true(platform_due(platform) == UINT64_MAX); /* masked: nobody waits for it */
+    open_pics(0xfffe);
+
+    for (unsigned tick = 0; tick < 5; tick++) {
+        uint64_t due = platform_due(platform);
+        assert_true(due != UINT64_MAX);
+        platform_tick(platform, due - 1, &result);
+        assert_false(platform_extint(platform));
+        platform_tick(platform, due, &result);
+        assert_true(platform_extint(platform));
+        assert_int_equal(platform_acknowledge(platform, due, &result), 0x08);
+        assert_false(platform_extint(platform));
+        outb(0x20, 0x20); /* EOI */
+        assert_true(platform_due(platform) > due);
+        assert_true(platform_due(platform) - due <= HZ / 1000 + HZ / 100000);
+    }
+}
+
+/* The same wire reaches the IOAPIC: pin 0, and 8 for the clock of day. */
+static void the_timers_reach_the_ioapic(void **state)
+{
+    (void)state;
+    struct platform_outcome result;
+    platform_reset(platform, &ring, true, true, HZ);
+    outb(0x43, 0x34);
+    outb(0x40, 0xa9);
+    outb(0x40, 0x04);
+    write_ioapic(0x11, 1u << 24);
+    write_ioapic(0x10, 0x30);
+    uint64_t due = platform_due(platform);
+    assert_true(due != UINT64_MAX);
+    platform_tick(platform, due, &result);
+    assert_int_equal(result.message_count, 1);
+    assert_int_equal(result.messages[0].vector, 0x30);
+    assert_int_equal(result.messages[0].destination, 1);
+    assert_false(platform_extint(platform)); /* masked there */
+}
+
+/* `interrupts = direct`: nobody takes the 8259s' output, and no timer wakes the hypervisor. */
+static void direct_mode_has_no_timer_interrupts(void **state)
+{
+    (void)state;
+    struct platform_outcome result;
+    outb(0x43, 0x34);
+    outb(0x40, 0xa9);
+    outb(0x40, 0x04);
+    open_pics(0);
+    assert_true(platform_due(platform) == UINT64_MAX);
+    platform_tick(platform, 10ull * HZ, &result);
+    assert_int_equal(result.message_count, 0);
+    assert_true(platform_due(platform) == UINT64_MAX);
+}
+
 static void every_port_has_the_owner_it_should(void **state)
 {
     static const struct {
@@ -126,6 +203,7 @@ static void every_port_has_the_owner_it_should(void **state)
         {0xa0, 0xa1, "pic-slave"},       {0xe9, 0xe9, "debug-port"},
         {0x2e8, 0x2ef, "empty-com4"},    {0x2f8, 0x2ff, "empty-com2"},
         {0x3e8, 0x3ef, "empty-com3"},    {0x3f8, 0x3ff, "uart"},
+        {0x402, 0x402, "firmware-debug-port"},
         {0x4d0, 0x4d1, "elcr"},          {0x604, 0x605, "acpi-sleep"},
         {0x608, 0x60b, "acpi-pm-timer"}, {0xcf8, 0xcff, "pci-config"},
     };
@@ -540,6 +618,9 @@ int main(void)
         cmocka_unit_test_setup_teardown(every_port_has_the_owner_it_should, setup, teardown),
         cmocka_unit_test_setup_teardown(other_addresses_belong_to_nobody, setup, teardown),
         cmocka_unit_test_setup_teardown(empty_places_read_all_ones, setup, teardown),
+        cmocka_unit_test_setup_teardown(the_timer_interrupts_through_the_8259s, setup, teardown),
+        cmocka_unit_test_setup_teardown(the_timers_reach_the_ioapic, setup, teardown),
+        cmocka_unit_test_setup_teardown(direct_mode_has_no_timer_interrupts, setup, teardown),
         cmocka_unit_test_setup_teardown(output_comes_from_the_uart_and_the_debug_port, setup, teardown),
         cmocka_unit_test_setup_teardown(without_a_console_nothing_answers, setup, teardown),
         cmocka_unit_test_setup_teardown(a_sent_byte_is_an_interrupt, setup, teardown),

@@ -7,7 +7,7 @@
 #include <stdint.h>
 #include <cmocka.h>
 
-#include "drivers/virt/ratio.h"
+#include "core/ratio.h"
 
 static uint64_t seed = 88172645463325252u;
 

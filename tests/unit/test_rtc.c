@@ -286,6 +286,7 @@ static void ram_and_alarm_are_storage(void **state)
 static void register_c_reports_each_second_once(void **state)
 {
     (void)state;
+    put(0x0a, 0x20); /* no periodic flag */
     assert_int_equal(get(0x0c), 0x00);
     ticks.now = HZ;
     assert_int_equal(get(0x0c), 0x10);
@@ -309,9 +310,194 @@ static void far_futures_stop_at_the_last_second(void **state)
     expect_time(want);
 }
 
+/* Table "Periodic Interrupt Rate": periods a second at 32.768 kHz, from rate 0 to 15. */
+static void periodic_rates(void **state)
+{
+    static const uint32_t rates[16] = {0, 256, 128, 8192, 4096, 2048, 1024, 512, 256, 128, 64, 32, 16, 8, 4, 2};
+
+    (void)state;
+    for (uint8_t rate = 0; rate < 16; rate++) {
+        uint32_t rises = 0;
+        ticks.now = 0;
+        rtc_reset(&rtc, &ticks);
+        put(0x0a, 0x20 | rate);
+        put(0x0b, 0x42);
+        (void)get(0x0c);
+        for (uint64_t next = rtc_next_rise(&rtc); next <= HZ; next = rtc_next_rise(&rtc)) {
+            ticks.now = next - 1;
+            assert_false(rtc_line(&rtc));
+            ticks.now = next;
+            assert_true(rtc_line(&rtc));
+            assert_true(rtc_next_rise(&rtc) == VIRT_CLOCK_NEVER); /* high until C is read */
+            assert_int_equal(get(0x0c) & 0xe0, 0xc0);
+            assert_false(rtc_line(&rtc));
+            rises++;
+        }
+        assert_int_equal(rises, rates[rate]);
+    }
+    put(0x0a, 0x03); /* faster crystals: their fastest rate is a true one */
+    put(0x0a, 0x01);
+    (void)get(0x0c);
+    assert_true(rtc_next_rise(&rtc) - ticks.now <= HZ / 32768 + 1);
+    put(0x0a, 0x66); /* the chain is held */
+    assert_true(rtc_next_rise(&rtc) == VIRT_CLOCK_NEVER);
+    put(0x0a, 0x36); /* a test mode */
+    assert_true(rtc_next_rise(&rtc) == VIRT_CLOCK_NEVER);
+}
+
+/* "Periodic Interrupt": late looks find one flag, and the grid stays; SET does not stop it. */
+static void periods_keep_their_phase(void **state)
+{
+    (void)state;
+    put(0x0b, 0x42);
+    ticks.now = 5 * (HZ / 1024) + 1000;
+    assert_true(rtc_line(&rtc));
+    assert_int_equal(get(0x0c), 0xc0);
+    assert_int_equal(get(0x0c), 0x00);
+    assert_true(rtc_next_rise(&rtc) == (6 * HZ + 1023) / 1024);
+    put(0x0b, 0xc2);
+    assert_true(rtc_next_rise(&rtc) == (6 * HZ + 1023) / 1024);
+    ticks.now = HZ;
+    assert_int_equal(get(0x0c), 0xc0);
+    put(0x0b, 0x42);
+    ticks.now = HZ + HZ / 3;
+    rtc_set_time(&rtc, 1709251198); /* seconds and periods begin here */
+    (void)get(0x0c);
+    assert_true(rtc_next_rise(&rtc) == HZ + HZ / 3 + HZ / 1024);
+    ticks.now += HZ / 1024;
+    put(0x0a, 0x20); /* what came before the write is not lost by it */
+    assert_true(rtc_line(&rtc));
+}
+
+/* "Register C": a flag is set without its enable, and the enable alone then raises the line. */
+static void flags_do_not_need_their_enables(void **state)
+{
+    (void)state;
+    ticks.now = HZ;
+    assert_false(rtc_line(&rtc));
+    assert_true(rtc_next_rise(&rtc) == VIRT_CLOCK_NEVER);
+    put(0x0b, 0x12);
+    assert_true(rtc_line(&rtc));
+    put(0x0b, 0x02);
+    assert_false(rtc_line(&rtc));
+    put(0x0b, 0x42);
+    assert_true(rtc_line(&rtc));
+    assert_int_equal(get(0x0c), 0xd0);
+    assert_false(rtc_line(&rtc));
+}
+
+/* "Update Cycle": update-ended interrupt. */
+static void update_interrupts_come_with_the_second(void **state)
+{
+    (void)state;
+    put(0x0a, 0x20);
+    ticks.now = HZ / 3;
+    put(0x0b, 0x12);
+    for (uint64_t second = 1; second < 100; second++) {
+        assert_true(rtc_next_rise(&rtc) == second * HZ);
+        ticks.now = second * HZ;
+        assert_true(rtc_line(&rtc));
+        assert_int_equal(get(0x0c), 0x90);
+    }
+    put(0x0b, 0x92); /* stopped, and SET clears the enable */
+    assert_true(rtc_next_rise(&rtc) == VIRT_CLOCK_NEVER);
+    ticks.now += 10 * HZ;
+    assert_false(rtc_line(&rtc));
+}
+
+static void set_alarm(uint8_t hour, uint8_t minute, uint8_t second)
+{
+    put(0x05, hour);
+    put(0x03, minute);
+    put(0x01, second);
+    (void)get(0x0c);
+}
+
+/* "Alarm Interrupt": a time of day, and C0h-FFh for any. From 2000-01-01 00:00:00 in seconds. */
+static void alarms(void **state)
+{
+    static const struct {
+        uint8_t hour, minute, second;
+        uint64_t first, next;
+    } cases[] = {
+        {0x00, 0x00, 0x01, 1, 86401},      {0x23, 0x59, 0x59, 86399, 86399 + 86400},
+        {0x00, 0x00, 0x00, 86400, 172800}, {0x12, 0x34, 0x56, 45296, 45296 + 86400},
+        {0xff, 0x00, 0x00, 3600, 7200},    {0xc0, 0x30, 0x15, 1815, 1815 + 3600},
+        {0xff, 0xff, 0x00, 60, 120},       {0xff, 0xff, 0xff, 1, 2},
+        {0x05, 0xff, 0xc5, 18000, 18001},  {0x10, 0xff, 0x30, 36030, 36090},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < array_size(cases); i++) {
+        ticks.now = 0;
+        rtc_reset(&rtc, &ticks);
+        put(0x0a, 0x20);
+        put(0x0b, 0x22);
+        set_alarm(cases[i].hour, cases[i].minute, cases[i].second);
+        assert_true(rtc_next_rise(&rtc) == cases[i].first * HZ);
+        ticks.now = cases[i].first * HZ - 1;
+        assert_false(rtc_line(&rtc));
+        ticks.now++;
+        assert_true(rtc_line(&rtc));
+        assert_int_equal(get(0x0c), 0xb0);
+        assert_true(rtc_next_rise(&rtc) == cases[i].next * HZ);
+        ticks.now = (cases[i].next + 200000) * HZ; /* long past, and more than a day */
+        assert_int_equal(get(0x0c), 0xb0);
+    }
+    static const uint8_t never[][3] = {{0x24, 0x00, 0x00}, {0x00, 0x60, 0x00}, {0x00, 0x00, 0x0a}, {0xbf, 0xff, 0xff}};
+    for (size_t i = 0; i < array_size(never); i++) {
+        set_alarm(never[i][0], never[i][1], never[i][2]);
+        assert_true(rtc_next_rise(&rtc) == VIRT_CLOCK_NEVER);
+        ticks.now += 100000 * HZ;
+        assert_int_equal(get(0x0c), 0x10);
+    }
+}
+
+/* The alarm is compared as bytes: in the clock's own mode. */
+static void alarms_in_other_modes(void **state)
+{
+    (void)state;
+    put(0x0a, 0x20);
+    put(0x0b, 0x26);
+    set_alarm(13, 45, 59);
+    assert_true(rtc_next_rise(&rtc) == (13 * 3600 + 45 * 60 + 59) * HZ);
+    put(0x0b, 0x20);
+    set_alarm(0x81, 0x45, 0x59);
+    assert_true(rtc_next_rise(&rtc) == (13 * 3600 + 45 * 60 + 59) * HZ);
+    set_alarm(0x12, 0x00, 0x05);
+    assert_true(rtc_next_rise(&rtc) == 5 * HZ);
+}
+
+/* The earliest of those that are enabled; setting the time is no update. */
+static void the_earliest_event_counts(void **state)
+{
+    (void)state;
+    put(0x0a, 0x2f); /* 2 Hz */
+    put(0x0b, 0x72);
+    set_alarm(0xff, 0xff, 0xff);
+    assert_true(rtc_next_rise(&rtc) == HZ / 2);
+    put(0x0b, 0x32);
+    assert_true(rtc_next_rise(&rtc) == HZ);
+    (void)get(0x0c);
+    ticks.now = HZ / 4;
+    rtc_set_time(&rtc, 1709251198);
+    assert_false(rtc_line(&rtc));
+    assert_true(rtc_next_rise(&rtc) == HZ / 4 + HZ);
+    ticks.hz = 0;
+    assert_true(rtc_next_rise(&rtc) == VIRT_CLOCK_NEVER);
+    assert_false(rtc_line(&rtc));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup(periodic_rates, setup),
+        cmocka_unit_test_setup(periods_keep_their_phase, setup),
+        cmocka_unit_test_setup(flags_do_not_need_their_enables, setup),
+        cmocka_unit_test_setup(update_interrupts_come_with_the_second, setup),
+        cmocka_unit_test_setup(alarms, setup),
+        cmocka_unit_test_setup(alarms_in_other_modes, setup),
+        cmocka_unit_test_setup(the_earliest_event_counts, setup),
         cmocka_unit_test_setup(calendar_agrees_with_the_library, setup),
         cmocka_unit_test_setup(calendar_is_total, setup),
         cmocka_unit_test_setup(reset_values, setup),

@@ -19,6 +19,7 @@ struct svm_capability svm_capability;
     (1u << 8 | 1u << 10 | 1u << 11 | 1u << 12 | 1u << 13 | 1u << 14 | 1u << 17 | 1u << 21 | 1u << 29 | 1u << 30)
 #define ATTRIBUTE_LONG (1u << 9)
 #define RFLAGS_TF      (1ull << 8)
+#define RFLAGS_RF      (1ull << 16)
 #define DR6_BS         (1ull << 14)
 enum { VECTOR_DB = 1 };
 
@@ -33,6 +34,7 @@ static bool svm_probe(struct cpu_caps *caps, struct sink *out)
     svm_capability_read(&svm_capability);
     caps->nested_2m = svm_capability.there;
     caps->nested_1g = svm_capability.pages_1g;
+    caps->guest_timer = false;
     return svm_capability_report(&svm_capability, out);
 }
 
@@ -78,8 +80,8 @@ static void svm_cpu_off(void)
     msr_write(MSR_IA32_EFER, msr_read(MSR_IA32_EFER) & ~EFER_SVME);
 }
 
-/* VMRUN may refuse what was written since the last exit, and then leaves the host's registers in the guest's: keep a
- * copy. */
+/* VMRUN may refuse what was written, and some CPUs then leave the host's registers in the guest's place: keep a copy.
+ */
 static void attempt_keep(struct svm_vcpu *s)
 {
     s->attempt_holds = s->rewritten;
@@ -97,6 +99,7 @@ static enum svm_entered enter(struct vcpu *vcpu)
     bool flush = s->flush || s->flush_always;
     bool by_asid = svm_capability.features & SVM_FEATURE_FLUSH_BY_ASID;
     v->control.tlb_control = !flush ? SVM_TLB_KEEP : by_asid ? SVM_TLB_FLUSH_ASID : SVM_TLB_FLUSH_ALL;
+    s->injected = v->control.event_injection;
     attempt_keep(s);
     if (svm_nmi_waits_for_event(vcpu)) {
         /* Held until VMRUN, this NMI ends the guest directly behind the delivery, before its first instruction. */
@@ -138,6 +141,7 @@ void svm_backend_advance(struct vcpu *vcpu, const struct exit *exit)
     uint64_t rip = v->save.rip + exit->length;
     bool long_mode = (v->save.efer & EFER_LMA) && (v->save.cs.attributes & ATTRIBUTE_LONG);
     v->save.rip = long_mode ? rip : rip & UINT32_MAX;
+    v->save.rflags &= ~RFLAGS_RF; /* as the CPU does after each instruction */
     v->control.interrupt_shadow &= ~SVM_INTERRUPT_SHADOW;
     svm_nmi_step_break_off(vcpu);
     /* A guest that single-steps expects its #DB after this instruction too. */
@@ -152,7 +156,6 @@ void svm_inject_event(struct vcpu *vcpu, unsigned type, uint8_t vector, bool has
 {
     svm_vmcb(vcpu)->control.event_injection =
         (uint64_t)error << 32 | SVM_EVENT_VALID | (has_error ? SVM_EVENT_ERROR_CODE : 0) | type << 8 | vector;
-    svm_of(vcpu)->rewritten = true;
 }
 
 void svm_inject_exception(struct vcpu *vcpu, uint8_t vector, uint32_t error_code)

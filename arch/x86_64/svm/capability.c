@@ -129,14 +129,12 @@ bool svm_capability_report(const struct svm_capability *c, struct sink *out)
     const struct line lines[] = {
         {"nested paging", c->features & SVM_FEATURE_NESTED_PAGING, true,
          "guests' memory cannot be kept apart on this CPU (Barcelona, 2007, and later have it)"},
-        {"address space ids", c->asids >= SVM_ASIDS_NEEDED, true,
-         "no guest can be told from the hypervisor in the TLB"},
+        {"ASIDs", c->asids >= SVM_ASIDS_NEEDED, true, "no guest can be told from the hypervisor in the TLB"},
         {"next-RIP save", c->features & SVM_FEATURE_NEXT_RIP, false,
          "guests' instructions are read from memory to step over them: slower exits"},
         {"flush by ASID", c->features & SVM_FEATURE_FLUSH_BY_ASID, false,
          "a guest's start empties the whole TLB of its CPU"},
         {"VMCB clean bits", c->features & SVM_FEATURE_CLEAN_BITS, false, "every entry loads the whole guest state"},
-        {"decode assists", c->features & SVM_FEATURE_DECODE_ASSIST, false, "nothing needs them yet"},
         {"hypervisor timer", false, false,
          "AMD-V has none; name as console_cpu one that no partition with direct interrupts has"},
         {"NPT 1 GiB pages", c->pages_1g, false, "more TLB misses for guests of 1 GiB and more"},
@@ -150,6 +148,6 @@ bool svm_capability_report(const struct svm_capability *c, struct sink *out)
         sink_print(out, "  %-24s %s%s%s\n", l->name, verdict, l->there ? "" : ": ", l->there ? "" : l->without);
         all = all && (l->there || !l->needed);
     }
-    sink_print(out, "  %-24s %u\n", "guests' ASIDs", c->asids - 1);
+    sink_print(out, "  %-24s %u\n", "ASIDs for guests", c->asids - 1);
     return all;
 }

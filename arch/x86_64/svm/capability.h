@@ -22,7 +22,6 @@ struct svm_capability {
 #define SVM_FEATURE_NEXT_RIP      (1u << 3)
 #define SVM_FEATURE_CLEAN_BITS    (1u << 5)
 #define SVM_FEATURE_FLUSH_BY_ASID (1u << 6)
-#define SVM_FEATURE_DECODE_ASSIST (1u << 7)
 
 /* Reads CPUID and, where there is SVM, VM_CR. On the CPU that asks. */
 void svm_capability_read(struct svm_capability *out);

@@ -34,6 +34,7 @@ struct svm_vcpu {
     bool rewritten;     /* the VMCB was changed so that VMRUN may refuse it */
     bool attempt_holds; /* `attempt` is of the last entry */
     bool refused;       /* VMRUN refused the last entry */
+    uint64_t injected;  /* event_injection of the last entry */
     enum svm_nmi nmi;
     bool nmi_wanted;    /* core/ waits for the NMI window */
     bool stepping;      /* one instruction is run with TF, which the guest does not see */
@@ -66,6 +67,7 @@ void svm_interrupt_quiet(struct vcpu *vcpu);
 
 /* exit.c: the hardware's record into the neutral one. False: dealt with here, enter again. */
 bool svm_exit_decode(struct vcpu *vcpu, struct exit *exit);
+bool svm_instruction_decode(struct vcpu *vcpu, struct exit *exit, uint64_t code); /* exit_instruction.c: its part */
 
 /* efer.c: the guest's EFER, in which SVME is ours. False: the guest gets #GP. */
 uint64_t svm_efer_read(const struct vcpu *vcpu);

@@ -6,8 +6,7 @@
 
 #include "core/types.h"
 
-/* A segment register. `attributes` are bits 55:52 and 47:40 of a descriptor, packed: type, S, DPL, P, AVL, L, D/B, G.
- */
+/* A segment register. `attributes` are bits 55:52 and 47:40 of a descriptor: type, S, DPL, P; AVL, L, D/B, G. */
 struct vmcb_segment {
     uint16_t selector;
     uint16_t attributes;

@@ -43,6 +43,7 @@ static bool vmx_probe(struct cpu_caps *caps, struct sink *out)
     sink_print(out, "  %-24s yes\n", "VT-x");
     vmx_capability_read(&vmx_capability);
     caps->nested_2m = vmx_capability.ept_vpid & EPT_2M;
+    caps->guest_timer = vmx_capability.pin.one_settings & PIN_PREEMPTION_TIMER;
     caps->nested_1g = vmx_capability.ept_vpid & EPT_1G;
     return vmx_capability_report(&vmx_capability, out);
 }

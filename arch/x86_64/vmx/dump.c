@@ -136,6 +136,7 @@ void vmx_vcpu_dump(struct vcpu *vcpu, struct sink *out)
                s->entry_interruption_information);
     if (vmx_of(vcpu)->last_error != 0)
         sink_print(out, "VM-instruction error %lu\n", vmx_of(vcpu)->last_error);
-    const char *broken = vmx_entry_check(s);
+    char sentence[VMX_ENTRY_SENTENCE_SIZE];
+    const char *broken = vmx_entry_check(s, sentence);
     sink_print(out, "entry check: %s\n", broken == NULL ? "every rule holds" : broken);
 }

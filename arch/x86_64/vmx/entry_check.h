@@ -71,5 +71,10 @@ struct vmx_entry_state {
     uint64_t guest_pdpte[4];
 };
 
-/* NULL when every rule holds; otherwise the sentence of the first one that is broken, controls first, guest last. */
-const char *must_check vmx_entry_check(const struct vmx_entry_state *state);
+enum { VMX_ENTRY_SENTENCE_SIZE = 128 }; /* bytes, more than any sentence has */
+
+/*
+ * NULL when every rule holds; otherwise `sentence`, which then holds that of the first one that is broken, controls
+ * first, guest last. One line without a line feed.
+ */
+const char *must_check vmx_entry_check(const struct vmx_entry_state *state, char sentence[VMX_ENTRY_SENTENCE_SIZE]);

@@ -10,7 +10,12 @@
 void trap_nmi_unblock(void); /* trap_entry.S */
 
 #define REASON_ENTRY_FAILURE (1u << 31)
-enum { VECTOR_UD = 6, VECTOR_GP = 13, VECTOR_AC = 17 };
+#define DR6_BREAKPOINTS      0xfull
+#define DR6_BD               (1ull << 13)
+#define DR6_BS               (1ull << 14)
+#define DR7_GD               (1ull << 13)
+#define DEBUGCTL_LBR         1ull
+enum { VECTOR_UD = 6, VECTOR_GP = 13, VECTOR_AC = 17, VECTOR_DB = 1 };
 
 void vmx_inject(uint8_t vector, unsigned type, bool has_error, uint32_t error)
 {
@@ -35,6 +40,21 @@ static void vectoring_replay(void)
         vmcs_write(VMCS_GUEST_INTERRUPTIBILITY, vmcs_read(VMCS_GUEST_INTERRUPTIBILITY) & ~INTERRUPTIBILITY_NMI);
 }
 
+/*
+ * Gives a #DB back to the guest, with what its delivery would have done: DR6 gets the causes ("Exit Qualification for Debug
+ * Exceptions"), DR7.GD and the last-branch recording are switched off.
+ */
+static void debug_exception_return(void)
+{
+    uint64_t causes = vmcs_read(VMCS_EXIT_QUALIFICATION), dr6;
+    __asm__ volatile("mov %%dr6, %0" : "=r"(dr6));
+    dr6 = (dr6 & ~DR6_BREAKPOINTS) | (causes & (DR6_BREAKPOINTS | DR6_BD | DR6_BS));
+    __asm__ volatile("mov %0, %%dr6" : : "r"(dr6));
+    vmcs_write(VMCS_GUEST_DR7, vmcs_read(VMCS_GUEST_DR7) & ~DR7_GD);
+    vmcs_write(VMCS_GUEST_DEBUGCTL, vmcs_read(VMCS_GUEST_DEBUGCTL) & ~DEBUGCTL_LBR);
+    vmx_inject(VECTOR_DB, INTERRUPTION_HARDWARE, false, 0);
+}
+
 static bool exception_decode(struct exit *exit)
 {
     uint32_t info = (uint32_t)vmcs_read(VMCS_EXIT_INTERRUPTION);
@@ -46,6 +66,10 @@ static bool exception_decode(struct exit *exit)
     }
     exit->kind = EXIT_EXCEPTION;
     exit->vector = (uint8_t)INTERRUPTION_VECTOR(info);
+    if (exit->vector == VECTOR_DB) {
+        debug_exception_return();
+        return false;
+    }
     if (exit->vector == VECTOR_AC) {
         vmx_inject(VECTOR_AC, INTERRUPTION_HARDWARE, true, 0);
         return false;

@@ -23,6 +23,7 @@ enum {
 #define PAT_AFTER_RESET 0x0007040600070406ull
 #define DR6_AFTER_RESET 0xffff0ff0ull
 #define DR7_AFTER_RESET 0x400ull
+#define VECTOR_DB       1u
 #define VECTOR_AC       17u
 #define VECTOR_MC       18u
 
@@ -104,10 +105,10 @@ static void controls_write(const struct vcpu *vcpu, struct vmx_vcpu *v)
     vmcs_write(VMCS_ENTRY_CONTROLS,
                vmx_legal(ENTRY_CONTROL_LOAD_DEBUG | ENTRY_CONTROL_LOAD_PAT | ENTRY_CONTROL_LOAD_EFER, c->entry));
     /*
-     * #AC: a guest whose alignment-check handler itself faults would loop inside the CPU with no way back in; #MC: the
-     * hypervisor decides what a machine check means.
+     * #AC, #DB: a guest whose handler's own stack raises the same exception would loop inside the CPU, where not even an
+     * NMI gets in. #MC: the hypervisor decides what a machine check means.
      */
-    vmcs_write(VMCS_EXCEPTION_BITMAP, 1u << VECTOR_AC | 1u << VECTOR_MC);
+    vmcs_write(VMCS_EXCEPTION_BITMAP, 1u << VECTOR_DB | 1u << VECTOR_AC | 1u << VECTOR_MC);
     vmcs_write(VMCS_CR3_TARGET_COUNT, 0);
     vmcs_write(VMCS_EXIT_MSR_STORE_COUNT, 0);
     vmcs_write(VMCS_EXIT_MSR_LOAD_COUNT, 0);

@@ -1,7 +1,7 @@
 /*
  * From the interrupt command register to a message. SDM vol. 3A, "Issuing Interprocessor Interrupts".
  */
-#include "drivers/virt/local_apic_registers.h"
+#include "core/local_apic_registers.h"
 
 static struct interrupt_message message_of(const struct local_apic *lapic)
 {

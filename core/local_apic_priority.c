@@ -4,7 +4,7 @@
  *
  *   request: IRR, TMR = trigger mode    taken: IRR -> ISR    EOI: the highest of ISR ends
  */
-#include "drivers/virt/local_apic_registers.h"
+#include "core/local_apic_registers.h"
 
 enum { NONE = -1, CLASS = 0xf0 };
 

@@ -5,7 +5,7 @@
  * level-triggered: its remote IRR is set from acceptance to EOI. LINT1 is edge-triggered whatever its bit says. ExtINT
  * is always the level of the pin.
  */
-#include "drivers/virt/local_apic_registers.h"
+#include "core/local_apic_registers.h"
 
 /* The bits of lines and rises. */
 enum { PIN_LINT0 = 1u << 0, PIN_LINT1 = 1u << 1 };

@@ -5,7 +5,7 @@
  * for messages. So whatever is left after a look has set `outstanding` again, and only the sender that found it clear
  * needs to kick. Senders never wait, and two of the same vector merge, as they do in IRR.
  */
-#include "drivers/virt/local_apic_registers.h"
+#include "core/local_apic_registers.h"
 
 static bool announce(struct local_apic_posts *posts)
 {

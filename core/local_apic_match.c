@@ -3,7 +3,7 @@
  *
  * Runs on the sender's CPU: mode, LDR and DFR may change beside it, and each is read once.
  */
-#include "drivers/virt/local_apic_registers.h"
+#include "core/local_apic_registers.h"
 
 static bool matches_x2apic(const struct local_apic *lapic, uint32_t destination, bool logical)
 {

@@ -6,7 +6,7 @@
  *   xAPIC                     1  0      memory at FEE00000h
  *   x2APIC                    1  1      MSRs 800h-83Fh
  */
-#include "drivers/virt/local_apic_registers.h"
+#include "core/local_apic_registers.h"
 
 #include "core/bytes.h"
 

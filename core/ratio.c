@@ -2,7 +2,7 @@
  * 128 bits divided by 64, as one divides on paper, in base 2^32: two digits of quotient, each guessed from the leading
  * digits and corrected (Knuth, "The Art of Computer Programming", vol. 2, 4.3.1, algorithm D).
  */
-#include "drivers/virt/ratio.h"
+#include "core/ratio.h"
 
 enum { DIGIT_BITS = 32 };
 #define DIGIT_MASK 0xffffffffull

@@ -5,10 +5,10 @@
  * out everything else from the number that it is now. So a late tick does not move the next one, and the error of
  * converting between the two clocks does not add up.
  */
-#include "drivers/virt/local_apic_registers.h"
+#include "core/local_apic_registers.h"
 
 #include "core/bytes.h"
-#include "drivers/virt/ratio.h"
+#include "core/ratio.h"
 
 static uint32_t mode_of(const struct local_apic *lapic) { return lapic->lvt[LOCAL_APIC_TIMER] & LVT_TIMER_MODE; }
 static bool is_deadline(const struct local_apic *lapic) { return mode_of(lapic) == LVT_TIMER_DEADLINE; }

@@ -6,7 +6,7 @@
  */
 #pragma once
 
-#include "drivers/virt/local_apic.h"
+#include "core/local_apic.h"
 
 enum {
     APIC_ID = 0x020,

@@ -4,7 +4,7 @@
  * The id cannot be written: the plan gives it, and messages are routed by it. Reading a register that is write-only in
  * xAPIC mode gives 0, writing one that is read-only does nothing; neither is an error there.
  */
-#include "drivers/virt/local_apic_registers.h"
+#include "core/local_apic_registers.h"
 
 enum { STRIDE = 0x10, REGISTERS = 0x40 };
 

@@ -1,0 +1,159 @@
+/*
+ * GRUB's memory map, entries in any order and overlapping, becomes the machine's list of regions.
+ * Multiboot2 specification 2.0, "Memory map".
+ */
+#include "boot/multiboot2_map.h"
+
+enum {
+    MAP_ENTRY_SIZE = 8,
+    MAP_ENTRIES = 16,
+    MAP_ENTRY_MIN = 24, /* base, length, type, reserved */
+    MAP_TYPE_USABLE = 1,
+    MAP_TYPE_ACPI = 3,
+    MAP_TYPE_NVS = 4,
+    MAP_TYPE_BAD = 5,
+};
+
+/* No x86 CPU has more than 52 bits of physical address: SDM vol. 1, "Physical address space". */
+#define PHYSICAL_END ((uint64_t)1 << 52)
+
+/* The memory map tag, its header checked. */
+struct map {
+    const uint8_t *entries;
+    uint32_t count;
+    uint32_t entry_size;
+};
+
+struct map_entry {
+    uint64_t base;
+    uint64_t size;
+    enum memory_kind kind;
+};
+
+static enum memory_kind kind_of(uint32_t type)
+{
+    switch (type) {
+    case MAP_TYPE_USABLE:
+        return MEMORY_USABLE;
+    case MAP_TYPE_ACPI:
+    case MAP_TYPE_NVS:
+        return MEMORY_ACPI;
+    case MAP_TYPE_BAD:
+        return MEMORY_BAD;
+    default:
+        return MEMORY_RESERVED; /* also what later specifications may add */
+    }
+}
+
+static struct map_entry map_raw(const struct map *map, uint32_t index)
+{
+    const uint8_t *at = map->entries + (size_t)index * map->entry_size;
+    return (struct map_entry){load64(at), load64(at + 8), kind_of(load32(at + 16))};
+}
+
+static bool is_physical(struct map_entry entry)
+{
+    return entry.base <= PHYSICAL_END && entry.size <= PHYSICAL_END - entry.base;
+}
+
+/*
+ * An entry as it is used: one that leaves the physical address space is empty when it claims to be usable, and is cut
+ * at the end of that space when it forbids something.
+ */
+static struct map_entry map_entry(const struct map *map, uint32_t index)
+{
+    struct map_entry entry = map_raw(map, index);
+    if (is_physical(entry))
+        return entry;
+    if (entry.kind == MEMORY_USABLE || entry.base > PHYSICAL_END)
+        return (struct map_entry){0, 0, entry.kind};
+    entry.size = PHYSICAL_END - entry.base;
+    return entry;
+}
+
+/* Where entries overlap, the larger number holds. */
+static unsigned strictness(enum memory_kind kind)
+{
+    static const uint8_t order[] = {[MEMORY_USABLE] = 0, [MEMORY_ACPI] = 1, [MEMORY_RESERVED] = 2, [MEMORY_BAD] = 3};
+    return order[kind];
+}
+
+/* What holds from `at` on, and up to where (*end). False: no entry names it. */
+static bool map_run(const struct map *map, uint64_t at, uint64_t *end, enum memory_kind *kind)
+{
+    bool named = false;
+    *end = PHYSICAL_END;
+    *kind = MEMORY_USABLE;
+    for (uint32_t i = 0; i < map->count; i++) {
+        struct map_entry entry = map_entry(map, i);
+        if (at < entry.base) {
+            if (entry.size != 0 && entry.base < *end)
+                *end = entry.base;
+        } else if (at - entry.base < entry.size) {
+            named = true;
+            if (entry.base + entry.size < *end)
+                *end = entry.base + entry.size;
+            if (strictness(entry.kind) > strictness(*kind))
+                *kind = entry.kind;
+        }
+    }
+    return named;
+}
+
+/* Appends to the sorted list, or lengthens its last region. False when the list is full. */
+static bool add_region(struct machine *out, struct range range, enum memory_kind kind)
+{
+    struct machine_region *last = out->region_count != 0 ? &out->regions[out->region_count - 1] : NULL;
+    if (last != NULL && last->kind == kind && range_end(last->range) == range.base) {
+        last->range.size += range.size;
+        return true;
+    }
+    if (out->region_count == MACHINE_MAX_REGIONS)
+        return false;
+    out->regions[out->region_count++] = (struct machine_region){range, kind};
+    return true;
+}
+
+/* Goes up through the address space from one change to the next, so the regions come out sorted and disjoint. */
+static void read_regions(const struct map *map, struct machine *out, struct sink *errors)
+{
+    enum memory_kind kind;
+    for (uint64_t at = 0, end = 0; at < PHYSICAL_END; at = end) {
+        if (!map_run(map, at, &end, &kind) || add_region(out, (struct range){at, end - at}, kind))
+            continue;
+        sink_print(errors, "multiboot2: more than %d memory regions: nothing from address 0x%llx on is used\n",
+                   MACHINE_MAX_REGIONS, (unsigned long long)at);
+        return;
+    }
+}
+
+bool multiboot2_map_read(const struct multiboot2_tag *tag, struct machine *out, struct sink *errors)
+{
+    if (tag->size < MAP_ENTRIES) {
+        sink_print(errors, "multiboot2: memory map of %u bytes, expected a tag of type 6 with entries\n", tag->size);
+        return false;
+    }
+    uint32_t entry_size = load32(tag->at + MAP_ENTRY_SIZE);
+    if (entry_size < MAP_ENTRY_MIN || !is_aligned(entry_size, 8)) {
+        sink_print(errors, "multiboot2: memory map entries of %u bytes, expected a multiple of 8 from %d on\n",
+                   entry_size, MAP_ENTRY_MIN);
+        return false;
+    }
+    uint32_t bytes = tag->size - MAP_ENTRIES;
+    struct map map = {tag->at + MAP_ENTRIES, bytes / entry_size, entry_size};
+    if (bytes % entry_size != 0)
+        sink_print(errors, "multiboot2: memory map ends with %u bytes, expected whole entries of %u\n",
+                   bytes % entry_size, entry_size);
+    for (uint32_t i = 0; i < map.count; i++) {
+        struct map_entry entry = map_raw(&map, i);
+        if (!is_physical(entry))
+            sink_print(errors, "multiboot2: memory map entry %u, 0x%llx bytes at 0x%llx, passes 2^52\n", i,
+                       (unsigned long long)entry.size, (unsigned long long)entry.base);
+    }
+    read_regions(&map, out, errors);
+    for (uint32_t i = 0; i < out->region_count; i++)
+        if (out->regions[i].kind == MEMORY_USABLE)
+            return true;
+    sink_print(errors, "multiboot2: memory map of %u entries has no usable memory\n", map.count);
+    return false;
+}

@@ -1,0 +1,181 @@
+/*
+ * Multiboot2 headers. A tag that a loader does not know is refused unless it is marked optional; the tags about EFI and
+ * relocation say what a kernel could do besides, and mean nothing here.
+ */
+#include "core/loader_multiboot2_header.h"
+
+#include "core/multiboot2.h"
+
+enum { REQUESTS_MAX = 64, KERNEL_TAGS_MAX = 64 }; /* ours: a header with more is not a kernel's */
+
+/* What the tags have said so far. */
+struct header_content {
+    const struct loader_image *kernel;
+    uint32_t at;     /* of the header in the image */
+    uint32_t length; /* bytes */
+    bool has_addresses;
+    bool has_entry;
+    struct multiboot2_addresses addresses;
+    uint32_t entry; /* guest-physical */
+};
+
+/* Nothing but the magic number with the right checksum counts as a header. */
+static bool header_find(struct header_content *c)
+{
+    struct multiboot2_header h;
+    for (uint32_t at = 0; at + sizeof h <= MULTIBOOT2_SEARCH; at += MULTIBOOT2_ALIGNMENT) {
+        if (!loader_image_read(c->kernel, at, &h, sizeof h))
+            break;
+        if (h.magic != MULTIBOOT2_HEADER_MAGIC || h.magic + h.architecture + h.length + h.checksum != 0)
+            continue;
+        if (h.architecture != MULTIBOOT2_I386)
+            return loader_image_error(c->kernel, "has multiboot2 architecture %u, expected %u (i386)", h.architecture,
+                                      (unsigned)MULTIBOOT2_I386);
+        if (h.length < sizeof h || h.length > MULTIBOOT2_SEARCH - at || h.length > c->kernel->range.size - at)
+            return loader_image_error(c->kernel, "has a multiboot2 header of %u bytes at 0x%x that is cut off",
+                                      h.length, at);
+        c->at = at;
+        c->length = h.length;
+        return true;
+    }
+    return loader_image_error(c->kernel,
+                              "is not a multiboot2 kernel (no header with magic 0x%x and right checksum in its first "
+                              "%u bytes)",
+                              MULTIBOOT2_HEADER_MAGIC, (unsigned)MULTIBOOT2_SEARCH);
+}
+
+static bool is_offered(uint32_t type)
+{
+    switch (type) {
+    case MULTIBOOT2_INFO_END:
+    case MULTIBOOT2_INFO_CMDLINE:
+    case MULTIBOOT2_INFO_LOADER_NAME:
+    case MULTIBOOT2_INFO_MODULE:
+    case MULTIBOOT2_INFO_MEMORY:
+    case MULTIBOOT2_INFO_MMAP:
+    case MULTIBOOT2_INFO_RSDP2:
+        return true;
+    default: /* a kernel may name anything */
+        return false;
+    }
+}
+
+static bool requests_check(const struct loader_image *kernel, uint64_t at, uint32_t size)
+{
+    uint32_t count = size / (uint32_t)sizeof(uint32_t);
+    if (count > REQUESTS_MAX)
+        return loader_image_error(kernel, "requests %u multiboot2 tags, expected at most %u", count,
+                                  (unsigned)REQUESTS_MAX);
+    for (uint32_t i = 0; i < count; i++) {
+        uint32_t type;
+        if (!loader_image_read(kernel, at + i * sizeof type, &type, sizeof type))
+            return loader_image_error(kernel, "has a multiboot2 request that is cut off");
+        if (!is_offered(type))
+            return loader_image_error(kernel, "requires multiboot2 information of type %u, offered are 1-4, 6 and 15",
+                                      type);
+    }
+    return true;
+}
+
+/* The content of a tag, which must have room for it. */
+static bool content_read(const struct header_content *c, uint64_t at, const struct multiboot2_header_tag *tag, void *to,
+                         uint32_t size)
+{
+    if (tag->size - sizeof *tag >= size && loader_image_read(c->kernel, at + sizeof *tag, to, size))
+        return true;
+    return loader_image_error(c->kernel, "has a multiboot2 header tag of type %u with %u bytes, expected %u",
+                              (unsigned)tag->type, tag->size, (unsigned)sizeof *tag + size);
+}
+
+static bool console_check(const struct header_content *c, uint64_t at, const struct multiboot2_header_tag *tag)
+{
+    uint32_t flags;
+    if (!content_read(c, at, tag, &flags, sizeof flags))
+        return false;
+    if (!(flags & MULTIBOOT2_CONSOLE_REQUIRED))
+        return true;
+    return loader_image_error(c->kernel, "requires a screen (multiboot2 console flags 0x%x), there is none", flags);
+}
+
+static bool tag_decode(struct header_content *c, uint64_t at, const struct multiboot2_header_tag *tag)
+{
+    bool optional = tag->flags & MULTIBOOT2_HEADER_OPTIONAL;
+    switch (tag->type) {
+    case MULTIBOOT2_HEADER_ADDRESS:
+        c->has_addresses = true;
+        return content_read(c, at, tag, &c->addresses, sizeof c->addresses);
+    case MULTIBOOT2_HEADER_ENTRY:
+        c->has_entry = true;
+        return content_read(c, at, tag, &c->entry, sizeof c->entry);
+    case MULTIBOOT2_HEADER_REQUEST:
+        return optional || requests_check(c->kernel, at + sizeof *tag, tag->size - (uint32_t)sizeof *tag);
+    case MULTIBOOT2_HEADER_CONSOLE:
+        return optional || console_check(c, at, tag);
+    case MULTIBOOT2_HEADER_ALIGN_MODULES: /* they are always */
+    case MULTIBOOT2_HEADER_EFI_SERVICES:
+    case MULTIBOOT2_HEADER_EFI32_ENTRY:
+    case MULTIBOOT2_HEADER_EFI64_ENTRY:
+    case MULTIBOOT2_HEADER_RELOCATABLE:
+        return true;
+    default: /* a framebuffer, or something of a later specification */
+        return optional || loader_image_error(c->kernel, "requires multiboot2 header tag %u, which is not offered",
+                                              (unsigned)tag->type);
+    }
+}
+
+/* The end tag may be missing: then the header's length ends the list. */
+static bool tags_decode(struct header_content *c)
+{
+    uint64_t end = (uint64_t)c->at + c->length;
+    uint64_t at = c->at + sizeof(struct multiboot2_header);
+    for (uint32_t i = 0; at + sizeof(struct multiboot2_header_tag) <= end; i++) {
+        struct multiboot2_header_tag tag;
+        if (!loader_image_read(c->kernel, at, &tag, sizeof tag) || tag.size < sizeof tag || tag.size > end - at)
+            return loader_image_error(c->kernel, "has a multiboot2 header tag at 0x%lx that is cut off", at);
+        if (tag.type == MULTIBOOT2_HEADER_END)
+            return true;
+        if (i == KERNEL_TAGS_MAX)
+            return loader_image_error(c->kernel, "has more than %u multiboot2 header tags", (unsigned)KERNEL_TAGS_MAX);
+        if (!tag_decode(c, at, &tag))
+            return false;
+        at += align_down((uint64_t)tag.size + MULTIBOOT2_ALIGNMENT - 1, MULTIBOOT2_ALIGNMENT);
+    }
+    return true;
+}
+
+/* The one segment that the address tag describes ("The address tag of Multiboot2 header"). */
+static bool addresses_decode(const struct header_content *c, struct loader_program *program)
+{
+    struct multiboot2_addresses a = c->addresses;
+    if (a.load_addr == UINT32_MAX && a.header_addr >= c->at)
+        a.load_addr = a.header_addr - c->at; /* "load from the beginning of the file" */
+    if (a.header_addr < a.load_addr || a.header_addr - a.load_addr > c->at)
+        return loader_image_error(c->kernel, "has load_addr 0x%x, expected at most 0x%x below header_addr 0x%x",
+                                  a.load_addr, c->at, a.header_addr);
+    uint64_t offset = c->at - (a.header_addr - a.load_addr);
+    uint64_t load_end = a.load_end_addr != 0 ? a.load_end_addr : a.load_addr + (c->kernel->range.size - offset);
+    uint64_t bss_end = a.bss_end_addr != 0 ? a.bss_end_addr : load_end;
+    if (load_end < a.load_addr || bss_end < load_end)
+        return loader_image_error(c->kernel,
+                                  "has load_addr 0x%x, load_end_addr 0x%lx, bss_end_addr 0x%lx, expected them "
+                                  "to ascend",
+                                  a.load_addr, load_end, bss_end);
+    *program = (struct loader_program){.count = 1};
+    program->segments[0] =
+        (struct loader_segment){{offset, load_end - a.load_addr}, {a.load_addr, bss_end - a.load_addr}};
+    return true;
+}
+
+bool loader_multiboot2_decode(const struct loader_image *kernel, struct loader_program *out)
+{
+    struct header_content c = {.kernel = kernel};
+    if (!header_find(&c) || !tags_decode(&c))
+        return false;
+    if (c.has_addresses && !c.has_entry)
+        return loader_image_error(kernel, "has a multiboot2 address tag but no entry address tag");
+    if (!(c.has_addresses ? addresses_decode(&c, out) : loader_elf_decode(kernel, out)))
+        return false;
+    if (c.has_entry)
+        out->entry = c.entry;
+    return true;
+}
