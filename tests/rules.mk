@@ -72,4 +72,11 @@ test: deps-test
 
 -include $(SYSTEM_LIB_O:.o=.d) $(SYSTEM_TESTS:%=$(BUILD)/launch/tests/system/%.d)
 
+## make endurance   an SMP guest with virtual interrupts under load for SECONDS=60 of its time
+$(BUILD)/endurance: $(BUILD)/launch/tests/endurance/endurance.o $(SYSTEM_LIB_O)
+	$(Q)$(CC) $(HOST_CFLAGS) -o $@ $^ -lcmocka
+.PHONY: endurance
+endurance: $(BUILD)/endurance $(BUILD)/ringfence.elf $(BUILD)/guests/vmlinuz-6.1 $(BUILD)/guests/initrd
+	@RINGFENCE_BUILD=$(BUILD) RINGFENCE_ENGINE=$(or $(MACHINE),qemu-svm) SECONDS_OF_LOAD=$(SECONDS) $(BUILD)/endurance
+
 include tests/fuzz/rules.mk
