@@ -9,6 +9,7 @@
 #include "arch/x86_64/panic.h"
 #include "arch/x86_64/percpu.h"
 #include "boot/cpus.h"
+#include "boot/crash_place.h"
 #include "boot/discover.h"
 #include "boot/partitions.h"
 #include "boot/self_check.h"
@@ -157,7 +158,13 @@ void boot_main(uint32_t magic, uint32_t info)
 
     configuration_read(out);
     console_open();
+    hpa_t crash_page;
+    bool keeps_crashes = crash_place_take(&machine, &crash_page); /* first: it must lie where it lay last time */
     memory_take(out);                       /* the hypervisor's own, out of everybody's map */
+    if (keeps_crashes)
+        crash_place_open(&machine, crash_page, map_device, out);
+    else
+        sink_print(out, "There is no memory for a crash record: nothing is kept of a crash.\n");
     stages_over("configuration");
     if (!cpus_start(&machine, backend, out))
         stop(out);

@@ -1,3 +1,6 @@
+/*
+ * Moments of the boot, kept until there is a log to put them into.
+ */
 #include "boot/stages.h"
 
 #include "core/console.h"

@@ -34,7 +34,7 @@ struct acpi_header {
 } __attribute__((packed));
 static_assert(offsetof(struct acpi_header, checksum) == 9 && sizeof(struct acpi_header) == 36, "table header");
 
-enum { XSDT_ENTRIES = 2 };
+enum { XSDT_ENTRIES = 3 };
 
 struct acpi_xsdt {
     struct acpi_header header;
@@ -52,7 +52,7 @@ struct acpi_address {
 } __attribute__((packed));
 static_assert(sizeof(struct acpi_address) == 12, "generic address structure");
 
-enum { ACPI_SPACE_IO = 1, ACPI_ACCESS_BYTE = 1 };
+enum { ACPI_SPACE_IO = 1, ACPI_ACCESS_BYTE = 1, ACPI_ACCESS_DWORD = 3 };
 
 struct acpi_fadt {
     struct acpi_header header;
@@ -139,3 +139,50 @@ struct madt_local_x2apic {
     uint32_t uid;
 } __attribute__((packed));
 static_assert(sizeof(struct madt_local_x2apic) == 16, "MADT local x2APIC");
+
+/* "Watchdog Action Table", defined by Microsoft's "Hardware Watchdog Timers Design Specification". */
+struct acpi_wdat {
+    struct acpi_header header;
+    uint32_t watchdog_length; /* of what follows, up to the entries */
+    uint16_t pci_segment;     /* all ones: no PCI device */
+    uint8_t pci_bus, pci_device, pci_function;
+    uint8_t reserved0[3];
+    uint32_t period; /* milliseconds a tick */
+    uint32_t max_count, min_count;
+    uint8_t flags;
+    uint8_t reserved1[3];
+    uint32_t entries;
+} __attribute__((packed));
+static_assert(offsetof(struct acpi_wdat, period) == 48 && sizeof(struct acpi_wdat) == 68, "WDAT");
+
+enum {
+    WDAT_REVISION = 1,
+    WDAT_LENGTH = sizeof(struct acpi_wdat) - sizeof(struct acpi_header),
+    WDAT_ENABLED = 1u << 0,
+    WDAT_STOPPED_IN_SLEEP = 1u << 7,
+};
+
+struct wdat_entry {
+    uint8_t action;
+    uint8_t instruction;
+    uint16_t reserved;
+    struct acpi_address at;
+    uint32_t value;
+    uint32_t mask;
+} __attribute__((packed));
+static_assert(offsetof(struct wdat_entry, value) == 16 && sizeof(struct wdat_entry) == 24, "WDAT entry");
+
+/* "Watchdog Actions" and "Watchdog Instructions" */
+enum wdat_action {
+    WDAT_RESET = 1,
+    WDAT_QUERY_CURRENT_COUNTDOWN = 4,
+    WDAT_QUERY_COUNTDOWN = 5,
+    WDAT_SET_COUNTDOWN = 6,
+    WDAT_QUERY_RUNNING = 8,
+    WDAT_SET_RUNNING = 9,
+    WDAT_QUERY_STOPPED = 10,
+    WDAT_SET_STOPPED = 11,
+    WDAT_QUERY_STATUS = 32,
+    WDAT_SET_STATUS = 33,
+};
+enum wdat_instruction { WDAT_READ_VALUE, WDAT_READ_COUNTDOWN, WDAT_WRITE_VALUE, WDAT_WRITE_COUNTDOWN };

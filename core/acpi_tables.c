@@ -196,10 +196,68 @@ static uint64_t madt_write(struct writer *w, const struct acpi_guest *guest)
     return table_end(w, begin);
 }
 
-static uint64_t xsdt_write(struct writer *w, uint64_t fadt, uint64_t madt)
+/* What a driver does for each action: all of a register of its own, so that nothing must be preserved. */
+static const struct {
+    enum wdat_action action;
+    enum wdat_instruction instruction;
+    uint8_t offset; /* of the register, from GUEST_WATCHDOG_PORT */
+    uint8_t size;
+    uint32_t value;
+} wdat_rows[] = {
+    {WDAT_RESET, WDAT_WRITE_VALUE, GUEST_WATCHDOG_RELOAD, 1, 1},
+    {WDAT_QUERY_CURRENT_COUNTDOWN, WDAT_READ_COUNTDOWN, GUEST_WATCHDOG_LEFT, 4, 0},
+    {WDAT_QUERY_COUNTDOWN, WDAT_READ_COUNTDOWN, GUEST_WATCHDOG_COUNT, 4, 0},
+    {WDAT_SET_COUNTDOWN, WDAT_WRITE_COUNTDOWN, GUEST_WATCHDOG_COUNT, 4, 0},
+    {WDAT_QUERY_RUNNING, WDAT_READ_VALUE, GUEST_WATCHDOG_CONTROL, 1, GUEST_WATCHDOG_RUNNING},
+    {WDAT_SET_RUNNING, WDAT_WRITE_VALUE, GUEST_WATCHDOG_CONTROL, 1, GUEST_WATCHDOG_RUNNING},
+    {WDAT_QUERY_STOPPED, WDAT_READ_VALUE, GUEST_WATCHDOG_CONTROL, 1, 0},
+    {WDAT_SET_STOPPED, WDAT_WRITE_VALUE, GUEST_WATCHDOG_CONTROL, 1, 0},
+    {WDAT_QUERY_STATUS, WDAT_READ_VALUE, GUEST_WATCHDOG_STATUS, 1, GUEST_WATCHDOG_CAUSED_START},
+    {WDAT_SET_STATUS, WDAT_WRITE_VALUE, GUEST_WATCHDOG_STATUS, 1, GUEST_WATCHDOG_CAUSED_START},
+};
+
+static void wdat_put_row(struct writer *w, size_t row)
+{
+    bool wide = wdat_rows[row].size == 4;
+    struct wdat_entry entry = {
+        .action = (uint8_t)wdat_rows[row].action,
+        .instruction = (uint8_t)wdat_rows[row].instruction,
+        .at = {.space = ACPI_SPACE_IO,
+               .bit_width = (uint8_t)(8 * wdat_rows[row].size),
+               .access_size = wide ? ACPI_ACCESS_DWORD : ACPI_ACCESS_BYTE,
+               .address = (uint64_t)GUEST_WATCHDOG_PORT + wdat_rows[row].offset},
+        .value = wdat_rows[row].value,
+        .mask = wide ? UINT32_MAX : UINT8_MAX,
+    };
+    put(w, &entry, sizeof entry);
+}
+
+static uint64_t wdat_write(struct writer *w)
 {
     size_t begin = table_begin(w);
-    struct acpi_xsdt xsdt = {.header = header("XSDT", 1), .entries = {fadt, madt}};
+    struct acpi_wdat wdat = {
+        .header = header("WDAT", WDAT_REVISION),
+        .watchdog_length = WDAT_LENGTH,
+        .pci_segment = UINT16_MAX,
+        .pci_bus = UINT8_MAX,
+        .pci_device = UINT8_MAX,
+        .pci_function = UINT8_MAX,
+        .period = GUEST_WATCHDOG_PERIOD_MS,
+        .max_count = GUEST_WATCHDOG_MAX,
+        .min_count = GUEST_WATCHDOG_MIN,
+        .flags = WDAT_ENABLED | WDAT_STOPPED_IN_SLEEP,
+        .entries = array_size(wdat_rows),
+    };
+    put(w, &wdat, sizeof wdat);
+    for (size_t i = 0; i < array_size(wdat_rows); i++)
+        wdat_put_row(w, i);
+    return table_end(w, begin);
+}
+
+static uint64_t xsdt_write(struct writer *w, uint64_t fadt, uint64_t madt, uint64_t wdat)
+{
+    size_t begin = table_begin(w);
+    struct acpi_xsdt xsdt = {.header = header("XSDT", 1), .entries = {fadt, madt, wdat}};
     put(w, &xsdt, sizeof xsdt);
     return table_end(w, begin);
 }
@@ -225,7 +283,8 @@ size_t acpi_tables_build(const struct acpi_guest *guest, gpa_t at, void *buffer,
     uint64_t dsdt = dsdt_write(&w, guest);
     uint64_t fadt = fadt_write(&w, dsdt);
     uint64_t madt = madt_write(&w, guest);
-    uint64_t xsdt = xsdt_write(&w, fadt, madt);
+    uint64_t wdat = wdat_write(&w);
+    uint64_t xsdt = xsdt_write(&w, fadt, madt, wdat);
     if (w.full)
         return 0;
     rsdp_fill(&w, xsdt);

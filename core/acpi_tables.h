@@ -1,5 +1,5 @@
 /*
- * The ACPI tables a partition sees: RSDP, XSDT, FADT (hardware-reduced, see acpi_tables.c), MADT, DSDT.
+ * The ACPI tables a partition sees: RSDP, XSDT, FADT (hardware-reduced, see acpi_tables.c), MADT, WDAT, DSDT.
  */
 #pragma once
 
@@ -29,10 +29,24 @@ enum {
     GUEST_SLEEP_TYPE_S5 = 5,
     GUEST_SLEEP_ENABLE = 1u << 5, /* SLP_EN */
     GUEST_SLEEP_S5 = GUEST_SLEEP_TYPE_S5 << GUEST_SLEEP_TYPE_SHIFT | GUEST_SLEEP_ENABLE,
+
+    /* The watchdog's registers, as offsets from its first port (drivers/virt/watchdog.h). */
+    GUEST_WATCHDOG_PORT = 0x610,
+    GUEST_WATCHDOG_PORTS = 12,
+    GUEST_WATCHDOG_COUNT = 0,   /* 4 bytes: the time it has, in ticks */
+    GUEST_WATCHDOG_LEFT = 4,    /* 4 bytes, read only: what is left of it */
+    GUEST_WATCHDOG_CONTROL = 8, /* 1 byte */
+    GUEST_WATCHDOG_RUNNING = 1u << 0,
+    GUEST_WATCHDOG_RELOAD = 9,  /* 1 byte: any write is a sign of life; reads 0 */
+    GUEST_WATCHDOG_STATUS = 10, /* 1 byte, a bit is cleared by writing it as 1 */
+    GUEST_WATCHDOG_CAUSED_START = 1u << 0,
+    GUEST_WATCHDOG_PERIOD_MS = 100, /* a tick */
+    GUEST_WATCHDOG_MIN = 1,         /* ticks */
+    GUEST_WATCHDOG_MAX = 0xffff,
 };
 
 /* Room that is always enough for the tables of a partition with CONFIG_MAX_CPUS CPUs, in bytes. */
-enum { ACPI_TABLES_MAX_SIZE = 2048 };
+enum { ACPI_TABLES_MAX_SIZE = 3072 };
 
 struct acpi_guest {
     uint32_t cpu_count;

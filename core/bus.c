@@ -83,9 +83,8 @@ static void split(const struct bus_slot *slot, struct bus_access *access)
         access->value = answer;
 }
 
-bool bus_dispatch(const struct bus *bus, struct bus_access *access)
+bool bus_slot_dispatch(const struct bus_slot *slot, struct bus_access *access)
 {
-    const struct bus_slot *slot = bus_find(bus, access->address);
     uint8_t size = access->size;
 
     if (slot == NULL || (size != 1 && size != 2 && size != 4 && size != 8))
@@ -98,4 +97,9 @@ bool bus_dispatch(const struct bus *bus, struct bus_access *access)
     else
         cycle(slot, access);
     return true;
+}
+
+bool bus_dispatch(const struct bus *bus, struct bus_access *access)
+{
+    return bus_slot_dispatch(bus_find(bus, access->address), access);
 }

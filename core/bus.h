@@ -26,6 +26,7 @@ struct bus_slot {
     const char *name; /* for messages */
     uint8_t width;    /* widest access in bytes the device takes; a wider one reaches it as several, low address first.
                          0: any */
+    uint8_t note;     /* the owner's; the bus does not look at it */
 };
 
 enum { BUS_MAX_SLOTS = 32 };
@@ -40,6 +41,9 @@ bool must_check bus_add(struct bus *bus, struct bus_slot slot);
 
 /* The slot that holds `address`, or NULL. */
 const struct bus_slot *bus_find(const struct bus *bus, uint64_t address);
+
+/* bus_dispatch with the slot known: NULL, or the one that bus_find gives for the access's address. */
+bool must_check bus_slot_dispatch(const struct bus_slot *slot, struct bus_access *access);
 
 /*
  * False, with nothing done, when no slot holds the whole access or its size is none of 1, 2, 4, 8: the caller's policy

@@ -31,13 +31,19 @@ struct command_run {
     struct partition *partition; /* the one named, or NULL */
     uint32_t step;               /* calls so far */
     uint64_t at, end;            /* the command's own, 0 at first */
+    bool crash;                  /* `log`: the crash record is meant */
     bool attach;                 /* when it has ended, the terminal goes to `partition` */
 };
 
 /* Prints the next piece; true when there is more to come. The outbox has room for COMMAND_STEP_SIZE bytes. */
 typedef bool command_function(struct command_context *context, struct command_run *run);
 
-enum command_arguments { ARGUMENTS_NONE, ARGUMENTS_PARTITION, ARGUMENTS_PARTITION_OR_NONE };
+enum command_arguments {
+    ARGUMENTS_NONE,
+    ARGUMENTS_PARTITION,
+    ARGUMENTS_PARTITION_OR_NONE,
+    ARGUMENTS_LOG, /* a partition, or the word for the crash record, or nothing */
+};
 
 struct command {
     const char *name;

@@ -2,6 +2,7 @@
 #include "core/command.h"
 
 #include "core/cpu.h"
+#include "core/crash_record.h"
 #include "core/duration.h"
 #include "core/stats.h"
 
@@ -181,8 +182,31 @@ static void print_spelled(struct sink *out, const char *bytes, size_t length)
 enum { LOG_PIECE = 512 };
 _Static_assert(2 * LOG_PIECE + 64 <= COMMAND_STEP_SIZE, "each byte may take two");
 
+/* The record lies still, so its text is printed piece by piece from where it is. */
+static bool log_crash(struct outbox *out, struct command_run *run)
+{
+    const struct crash_page *page = crash_record_last();
+    if (page == NULL) {
+        sink_print(&out->sink, "the boot before this one left no crash record\n");
+        return false;
+    }
+    if (run->step == 0 && page->lost != 0)
+        sink_print(&out->sink, "[ringfence: %llu bytes of older lines lost]\n", (unsigned long long)page->lost);
+    size_t left = page->length - (size_t)run->at;
+    size_t count = left < LOG_PIECE ? left : LOG_PIECE;
+    print_spelled(&out->sink, page->text + run->at, count);
+    run->at += count;
+    if (run->at < page->length)
+        return true;
+    if (out->column != 0)
+        sink_print(&out->sink, "\n");
+    return false;
+}
+
 bool command_log(struct command_context *context, struct command_run *run)
 {
+    if (run->crash)
+        return log_crash(context->out, run);
     struct ring *ring = run->partition != NULL ? run->partition->output : log_ring();
     struct outbox *out = context->out;
     if (run->step == 0) {

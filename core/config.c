@@ -77,6 +77,7 @@ static void set_key(struct config_parser *parser, const struct config_keys *keys
         text_error(&parser->report, line->name, "key without a value", "expected %s = VALUE", key->name);
         return;
     }
+    parser->key = key;
     key->set(parser, line->value);
 }
 

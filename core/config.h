@@ -14,7 +14,8 @@
  *     boot       = linux             # linux | multiboot1 | multiboot2 | pvh | firmware | flat
  *     kernel     = vmlinuz           # name of a multiboot2 module
  *     initrd     = initrd
- *     modules    = a, b              # multiboot1, multiboot2, pvh (Linux: its initrd)
+ *     modules    = a, b              # multiboot1, multiboot2, pvh (Linux: its initrd), firmware (option ROMs, and a
+ *                                    # kernel that one of them starts)
  *     cmdline    = console=ttyS0
  *     load       = 0x100000          # flat only: where the image goes
  *     entry      = 0x100000          # flat only: where it starts (default: load)
@@ -23,12 +24,33 @@
  *     start      = auto              # auto | manual
  *     on_stop    = stay              # stay | restart | halt-box | reboot-box
  *
+ *     # What follows a fault: log | inject | stop | restart [N/TIME] | halt-box | reboot-box. Not all go with all:
+ *     # only a port, an MSR, memory and the watchdog can be logged, only these and a machine check injected. N/TIME:
+ *     # at most N restarts (1 to 16) in TIME (60s, 5m, 1h), each later one after a longer wait; then it stays stopped.
+ *     # Without it a partition that ends five times within a second of its start stays stopped. on_stop says what is
+ *     # the default where the default here is "on_stop" (stay means stop).
+ *     fault.triple-fault  = restart 3/60s # default: on_stop
+ *     fault.port          = log           # a port that nothing owns; default: log, reads all ones
+ *     fault.msr           = inject        # a register that is not listed; default: inject, #GP
+ *     fault.memory        = stop          # an address that is not the partition's; default: on_stop
+ *     fault.machine-check = stop          # default: on_stop
+ *     fault.unknown       = stop          # an exit or an instruction nobody knows; default: on_stop
+ *     fault.watchdog      = restart       # watchdog or heartbeat has run out; default: restart; inject: an NMI
+ *     fault.reset         = restart       # the guest asks for it; default: restart
+ *     fault.power-off     = stop          # the guest asks for it; default: on_stop
+ *     learn               = no            # yes: say for each refused access, once, which line would allow it, and
+ *                                         # let through (as log does) what would end the partition
+ *     allow.port          = 0x80-0x8f, 0x300 # not a fault, and not logged: reads all ones, writes do nothing
+ *     allow.msr           = 0x34             # not a fault, and not logged: reads 0, writes do nothing; registers that
+ *                                            # core/msr.c lists keep what is said there
+ *
  * The parser never stops at the first error: a bad partition is marked `refused` and the others
  * stand. Slices point into the text, which the caller keeps.
  */
 #pragma once
 
 #include "core/bytes.h"
+#include "core/fault.h"
 #include "core/sink.h"
 
 enum {
@@ -38,6 +60,7 @@ enum {
     CONFIG_NAME_SIZE = 24,
     CONFIG_MAX_CPUS = 64,        /* per partition */
     CONFIG_MAX_MODULES = 8,      /* per partition */
+    CONFIG_MAX_ALLOWED = 16,     /* ranges of allow.port and of allow.msr, per partition */
 };
 
 enum boot_protocol { BOOT_LINUX, BOOT_MULTIBOOT1, BOOT_MULTIBOOT2, BOOT_PVH, BOOT_FIRMWARE, BOOT_FLAT };
@@ -55,6 +78,11 @@ struct config_place {
 struct config_text {
     struct slice text;
     struct config_place place;
+};
+
+/* Ports or MSRs, both ends included. */
+struct config_range {
+    uint32_t first, last;
 };
 
 struct config_partition {
@@ -83,6 +111,13 @@ struct config_partition {
     struct config_place interrupts_place;
     enum start_mode start;
     enum stop_action on_stop;
+
+    struct fault_rule faults[FAULT_CLASSES]; /* FAULT_BY_DEFAULT: not given; see fault_rule_find */
+    bool learn;
+    uint32_t allowed_port_count;
+    uint32_t allowed_msr_count;
+    struct config_range allowed_ports[CONFIG_MAX_ALLOWED];
+    struct config_range allowed_msrs[CONFIG_MAX_ALLOWED];
 };
 
 struct config {
@@ -109,3 +144,5 @@ unsigned must_check config_parse(const char *file, const char *text, size_t leng
 
 const char *boot_protocol_name(enum boot_protocol boot);
 const char *stop_action_name(enum stop_action action);
+const char *fault_class_name(enum fault_class class);    /* "triple-fault" */
+const char *fault_action_name(enum fault_action action); /* "halt-box" */

@@ -6,7 +6,7 @@
 #include "core/text_report.h"
 
 enum {
-    CONFIG_MAX_KEYS = 16, /* per section */
+    CONFIG_MAX_KEYS = 32, /* per section */
 };
 
 /* Boot protocols as a mask, for keys that only some of them know. */
@@ -17,7 +17,7 @@ enum {
 #define FOR_FIRMWARE   (1u << BOOT_FIRMWARE)
 #define FOR_FLAT       (1u << BOOT_FLAT)
 #define FOR_EVERY_BOOT (FOR_LINUX | FOR_MULTIBOOT1 | FOR_MULTIBOOT2 | FOR_PVH | FOR_FIRMWARE | FOR_FLAT)
-#define FOR_MODULES    (FOR_MULTIBOOT1 | FOR_MULTIBOOT2 | FOR_PVH)
+#define FOR_MODULES    (FOR_MULTIBOOT1 | FOR_MULTIBOOT2 | FOR_PVH | FOR_FIRMWARE)
 
 /* The state of config_parse. */
 struct config_parser {
@@ -25,6 +25,7 @@ struct config_parser {
     struct config *config;
     struct config_partition *partition;        /* of the section we are in, or NULL */
     struct config_place seen[CONFIG_MAX_KEYS]; /* where each key of this section's table stood; line 0: nowhere */
+    const struct config_key *key;              /* whose value is being set */
     bool boot_bad;                             /* this partition's boot protocol is not known */
     bool version_good;
 };
@@ -46,6 +47,13 @@ struct config_keys {
 extern const struct config_keys config_top_keys;
 extern const struct config_keys config_box_keys;
 extern const struct config_keys config_partition_keys;
+
+/* Setters of core/config_fault.c: fault.CLASS, learn, allow.port, allow.msr. */
+#define CONFIG_FAULT_PREFIX "fault."
+void config_set_fault(struct config_parser *parser, struct config_text value);
+void config_set_learn(struct config_parser *parser, struct config_text value);
+void config_set_allowed_ports(struct config_parser *parser, struct config_text value);
+void config_set_allowed_msrs(struct config_parser *parser, struct config_text value);
 
 /* Fills in what a new partition has before its first key. */
 void config_partition_defaults(struct config_partition *partition);

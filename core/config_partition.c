@@ -229,6 +229,18 @@ static const struct config_key partition_keys[] = {
     {"interrupts", set_interrupts, FOR_EVERY_BOOT, false, NULL},
     {"start", set_start, FOR_EVERY_BOOT, false, NULL},
     {"on_stop", set_on_stop, FOR_EVERY_BOOT, false, NULL},
+    {"fault.triple-fault", config_set_fault, FOR_EVERY_BOOT, false, NULL},
+    {"fault.port", config_set_fault, FOR_EVERY_BOOT, false, NULL},
+    {"fault.msr", config_set_fault, FOR_EVERY_BOOT, false, NULL},
+    {"fault.memory", config_set_fault, FOR_EVERY_BOOT, false, NULL},
+    {"fault.machine-check", config_set_fault, FOR_EVERY_BOOT, false, NULL},
+    {"fault.unknown", config_set_fault, FOR_EVERY_BOOT, false, NULL},
+    {"fault.watchdog", config_set_fault, FOR_EVERY_BOOT, false, NULL},
+    {"fault.reset", config_set_fault, FOR_EVERY_BOOT, false, NULL},
+    {"fault.power-off", config_set_fault, FOR_EVERY_BOOT, false, NULL},
+    {"learn", config_set_learn, FOR_EVERY_BOOT, false, NULL},
+    {"allow.port", config_set_allowed_ports, FOR_EVERY_BOOT, false, NULL},
+    {"allow.msr", config_set_allowed_msrs, FOR_EVERY_BOOT, false, NULL},
 };
 _Static_assert(array_size(partition_keys) <= CONFIG_MAX_KEYS, "config_parser.seen has no room");
 

@@ -10,6 +10,7 @@ uint32_t cpu_current(void);              /* index into machine.cpus */
 uint64_t cpu_clock(void);                /* TSC ticks */
 void cpu_kick(uint32_t cpu);             /* makes that CPU leave its guest or its idle wait soon */
 void cpu_kick_taken(void);               /* this CPU is about to look at everything a kick can announce */
+bool cpu_kick_waits(uint32_t cpu);       /* that CPU was kicked and has not looked yet */
 void cpu_send_vector(uint32_t cpu, uint8_t vector); /* a fixed interrupt to that CPU's local APIC (direct mode) */
 void cpu_idle(void);                     /* waits until kicked; may return early; takes no interrupt */
 

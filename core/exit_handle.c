@@ -67,14 +67,14 @@ static void dump(struct vcpu *vcpu, const struct backend *backend)
 static void end_unknown(struct vcpu *vcpu, const struct backend *backend, const struct exit *exit)
 {
     dump(vcpu, backend);
-    lifecycle_end(vcpu->partition, "vCPU %u: an exit that nothing asked for (%s reason %lx, detail %lx)", vcpu->index,
+    lifecycle_fault(vcpu->partition, FAULT_UNKNOWN, "vCPU %u: an exit that nothing asked for (%s reason %lx, detail %lx)", vcpu->index,
                   backend->name, exit->raw_reason, exit->raw_detail);
 }
 
 static void end_entry_failed(struct vcpu *vcpu, const struct backend *backend, const struct exit *exit)
 {
     dump(vcpu, backend);
-    lifecycle_end(vcpu->partition, "vCPU %u: the CPU refused to enter the guest (%s reason %lx, detail %lx)",
+    lifecycle_fault(vcpu->partition, FAULT_UNKNOWN, "vCPU %u: the CPU refused to enter the guest (%s reason %lx, detail %lx)",
                   vcpu->index, backend->name, exit->raw_reason, exit->raw_detail);
 }
 
@@ -82,7 +82,7 @@ static void end_triple_fault(struct vcpu *vcpu, const struct backend *backend)
 {
     struct vcpu_state_view view;
     backend->view(vcpu, &view);
-    lifecycle_end(vcpu->partition, "vCPU %u: triple fault at rip %lx (cr0 %lx, cr3 %lx, cr4 %lx)", vcpu->index,
+    lifecycle_fault(vcpu->partition, FAULT_TRIPLE_FAULT, "vCPU %u: triple fault at rip %lx (cr0 %lx, cr3 %lx, cr4 %lx)", vcpu->index,
                   view.rip, view.cr0, view.cr3, view.cr4);
 }
 
@@ -147,8 +147,11 @@ void exit_handle(struct vcpu *vcpu, const struct backend *backend, const struct 
         backend->inject_exception(vcpu, exit->vector, 0);
         return;
     case EXIT_EXCEPTION:
-        lifecycle_end(vcpu->partition, "vCPU %u: %s (vector %u)", vcpu->index,
-                      exit->vector == VECTOR_MC ? "machine check" : "exception", exit->vector);
+        if (exit->vector == VECTOR_MC)
+            exit_machine_check(vcpu, backend);
+        else
+            lifecycle_fault(vcpu->partition, FAULT_UNKNOWN, "vCPU %u: exception (vector %u)", vcpu->index,
+                            exit->vector);
         return;
     case EXIT_TRIPLE_FAULT:
         end_triple_fault(vcpu, backend);

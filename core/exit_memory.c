@@ -4,6 +4,7 @@
 #include "core/bytes.h"
 #include "core/cpu.h"
 #include "core/exit_handle.h"
+#include "core/fast_memory.h"
 #include "core/lifecycle.h"
 #include "core/mmio.h"
 #include "core/virtual_interrupts.h"
@@ -14,23 +15,30 @@ static bool ram_write(void *context, gpa_t to, const void *from, size_t size)
     return partition_write(context, to, from, size);
 }
 
+/* Who makes the accesses of one instruction. */
+struct accessor {
+    struct vcpu *vcpu;
+    uint64_t rip;
+};
+
 static bool device_access(void *context, struct bus_access *access)
 {
-    struct vcpu *vcpu = context;
+    const struct accessor *by = context;
+    struct vcpu *vcpu = by->vcpu;
     struct partition *p = vcpu->partition;
     struct platform_outcome outcome;
     if (virtual_interrupts_memory(vcpu, access))
         return true;
-    if (!platform_memory(p->platform, access, cpu_clock(), &outcome))
+    if (platform_memory(p->platform, access, cpu_clock(), &outcome)) {
+        partition_deliver(p, &outcome);
+        return true;
+    }
+    if (!exit_memory_is_lenient(vcpu))
         return false;
-    partition_deliver(p, &outcome);
+    exit_memory_told(vcpu, access->address, access->write, by->rip);
+    if (!access->write)
+        access->value = bus_all_ones(access->size);
     return true;
-}
-
-static void end_refused(struct vcpu *vcpu, const struct exit *exit, uint64_t rip)
-{
-    lifecycle_end(vcpu->partition, "vCPU %u: %s guest-physical %lx, which is not the partition's (rip %lx)",
-                  vcpu->index, exit->fetch ? "executes at" : exit->write ? "writes to" : "reads from", exit->address, rip);
 }
 
 static void end_unknown_instruction(struct vcpu *vcpu, const struct exit *exit, const struct mmio_outcome *outcome,
@@ -39,7 +47,7 @@ static void end_unknown_instruction(struct vcpu *vcpu, const struct exit *exit, 
     char bytes[3 * DECODE_MAX_LENGTH + 1] = "";
     for (size_t i = 0; i < outcome->byte_count; i++)
         text_print(bytes + 3 * i, sizeof bytes - 3 * i, " %02x", outcome->bytes[i]);
-    lifecycle_end(vcpu->partition, "vCPU %u: access to guest-physical %lx at rip %lx %s:%s", vcpu->index, exit->address,
+    lifecycle_fault(vcpu->partition, FAULT_UNKNOWN, "vCPU %u: access to guest-physical %lx at rip %lx %s:%s", vcpu->index, exit->address,
                   rip, outcome->reason, bytes);
 }
 
@@ -49,21 +57,23 @@ void exit_memory(struct vcpu *vcpu, const struct backend *backend, const struct 
     backend->view(vcpu, &view);
     bool device = virtual_interrupts_owns_memory(vcpu, exit->address) ||
                   platform_owns_memory(vcpu->partition->platform, exit->address);
-    if (exit->fetch || !device) {
-        end_refused(vcpu, exit, view.rip);
+    if (exit->fetch || (!device && !exit_memory_is_lenient(vcpu))) {
+        exit_refuse_memory(vcpu, backend, exit, view.rip);
         return;
     }
     struct guest_memory memory = {.read = ram_read,
                                   .write = ram_write,
                                   .context = vcpu->partition,
                                   .physical_bits = vcpu->partition->machine->caps.physical_bits};
+    struct accessor by = {vcpu, view.rip};
     struct mmio_outcome outcome;
     struct exit done = *exit;
-    switch (mmio_emulate(vcpu, &view, gpa(exit->address), &memory, device_access, vcpu, &outcome)) {
+    switch (mmio_emulate(vcpu, &view, gpa(exit->address), &memory, device_access, &by, &outcome)) {
     case MMIO_DONE:
         done.length = outcome.length;
         backend->write_back(vcpu, outcome.rflags);
         backend->advance(vcpu, &done);
+        fast_memory_learn(vcpu, &view, &outcome);
         return;
     case MMIO_AGAIN:
         backend->write_back(vcpu, outcome.rflags);
@@ -76,7 +86,7 @@ void exit_memory(struct vcpu *vcpu, const struct backend *backend, const struct 
     case MMIO_REFUSED: /* not always the access that exited: a string instruction has two */
         done.address = outcome.refused.address;
         done.write = outcome.refused.write;
-        end_refused(vcpu, &done, view.rip);
+        exit_refuse_memory(vcpu, backend, &done, view.rip);
         return;
     case MMIO_UNKNOWN:
         end_unknown_instruction(vcpu, exit, &outcome, view.rip);

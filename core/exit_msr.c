@@ -12,23 +12,16 @@ enum { VECTOR_GP = 13 };
 enum {
     MSR_KVM_WALL_CLOCK = 0x11,
     MSR_KVM_SYSTEM_TIME = 0x12,
-    MSR_APIC_BASE = 0x1b,
     MSR_X2APIC_ICR = 0x830,
     MSR_KVM_WALL_CLOCK_NEW = 0x4b564d00,
     MSR_KVM_SYSTEM_TIME_NEW = 0x4b564d01,
 };
 
-/* SDM vol. 3, "Local APIC Status and Location": at FEE00000h, enabled, in x2APIC mode, and it stays so. */
-static uint64_t apic_base(const struct vcpu *vcpu)
-{
-    return 0xfee00000u | 1u << 11 | 1u << 10 | (vcpu->index == 0 ? 1u << 8 : 0);
-}
-
 static bool handler_read(struct vcpu *vcpu, uint64_t number, uint64_t *value)
 {
     switch (number) {
     case MSR_APIC_BASE:
-        *value = apic_base(vcpu);
+        *value = msr_apic_base(vcpu->index == 0);
         return true;
     case MSR_KVM_SYSTEM_TIME:
     case MSR_KVM_SYSTEM_TIME_NEW:
@@ -48,7 +41,7 @@ static bool handler_write(struct vcpu *vcpu, uint64_t number, uint64_t value)
     struct interrupt_message message;
     switch (number) {
     case MSR_APIC_BASE:
-        return value == apic_base(vcpu);
+        return value == msr_apic_base(vcpu->index == 0); /* it stays where it is */
     case MSR_X2APIC_ICR:
         message = interrupt_from_x2apic_icr(value);
         switch (partition_interrupt(vcpu->partition, &message, vcpu->index)) {
@@ -120,6 +113,13 @@ void exit_msr(struct vcpu *vcpu, const struct backend *backend, const struct exi
     uint64_t value = exit->value;
     bool write = exit->kind == EXIT_MSR_WRITE;
     bool done = write ? msr_set(vcpu, rule, exit->address, value) : msr_get(vcpu, rule, exit->address, &value);
+    /* A register of the table that refuses a value has its reasons; only what is not listed is policy's business. */
+    if (!done && rule->read == MSR_REFUSE && rule->write == MSR_REFUSE) {
+        if (!exit_refuse_msr(vcpu, backend, exit))
+            return;
+        value = 0;
+        done = true;
+    }
     if (!done) {
         backend->inject_exception(vcpu, VECTOR_GP, 0);
         return;

@@ -1,5 +1,6 @@
 /*
- * IN and OUT: to the platform's models; a port that no model owns reads all-ones and swallows writes, as on a PC.
+ * IN and OUT: to the platform's models. What follows when no model owns the port is the partition's policy; by default
+ * it reads all-ones and swallows writes, as on a PC.
  */
 #include "core/cpu.h"
 #include "core/exit_handle.h"
@@ -21,6 +22,8 @@ void exit_port(struct vcpu *vcpu, const struct backend *backend, const struct ex
     };
     struct platform_outcome outcome;
     bool owned = platform_port(p->platform, &access, cpu_clock(), &outcome);
+    if (!owned && !exit_refuse_port(vcpu, backend, exit))
+        return;
     if (!exit->write) {
         uint64_t value = owned ? access.value & size_mask(exit->size) : size_mask(exit->size);
         uint64_t rax = vcpu->gpr[GPR_RAX];

@@ -16,7 +16,7 @@ static bool ram_write(void *context, gpa_t to, const void *from, size_t size)
     return partition_write(context, to, from, size);
 }
 
-/* A port that no model owns reads all-ones, as in core/exit_port.c. */
+/* A port that no model owns reads all-ones; the policy for it was asked before. */
 static bool port_access(void *context, struct bus_access *access)
 {
     struct vcpu *vcpu = context;
@@ -33,14 +33,16 @@ static void end(struct vcpu *vcpu, const struct exit *exit, const struct mmio_ou
     char bytes[3 * DECODE_MAX_LENGTH + 1] = "";
     for (size_t i = 0; i < outcome->byte_count; i++)
         text_print(bytes + 3 * i, sizeof bytes - 3 * i, " %02x", outcome->bytes[i]);
-    lifecycle_end(vcpu->partition, "vCPU %u: %s of port %lx by a string instruction at rip %lx, %s:%s", vcpu->index,
-                  exit->write ? "write" : "read", exit->address, rip,
-                  outcome->reason != NULL ? outcome->reason : "which could not be carried out", bytes);
+    lifecycle_fault(vcpu->partition, FAULT_UNKNOWN, "vCPU %u: %s of port %lx by a string instruction at rip %lx, %s:%s",
+                    vcpu->index, exit->write ? "write" : "read", exit->address, rip,
+                    outcome->reason != NULL ? outcome->reason : "which could not be carried out", bytes);
 }
 
 void exit_port_string(struct vcpu *vcpu, const struct backend *backend, const struct exit *exit)
 {
     struct vcpu_state_view view;
+    if (!platform_owns_port(vcpu->partition->platform, exit->address) && !exit_refuse_port(vcpu, backend, exit))
+        return;
     backend->view(vcpu, &view);
     struct guest_memory memory = {.read = ram_read,
                                   .write = ram_write,

@@ -4,6 +4,8 @@
 #include "core/bytes.h"
 #include "core/console.h"
 #include "core/cpu.h"
+#include "core/crash_record.h"
+#include "core/duration.h"
 
 /* A partition that ends this often within a second of its start is not restarted again by policy. */
 enum { QUICK_ENDS_ALLOWED = 5 };
@@ -43,6 +45,23 @@ static bool goal_impose(struct partition *p, enum partition_goal goal)
     }
 }
 
+/*
+ * A person asks: a restart that policy has put off is not done any more, and after a start policy may try anew. Returns
+ * whether there was one.
+ */
+static bool policy_forget(struct partition *p, enum partition_goal goal)
+{
+    if (goal == GOAL_START || goal == GOAL_RESTART) {
+        p->quick_ends = 0;
+        spin_lock(&p->fault_lock);
+        memset(p->restarts, 0, sizeof p->restarts);
+        spin_unlock(&p->fault_lock);
+    }
+    if (goal != GOAL_START && goal != GOAL_RESTART && goal != GOAL_STOP)
+        return false;
+    return __atomic_exchange_n(&p->restart_at, 0, __ATOMIC_ACQ_REL) != 0;
+}
+
 enum lifecycle_answer lifecycle_ask(struct partition *p, enum partition_goal goal)
 {
     /* Read before the state, which only changes under a goal: so the state is still the same when the goal is set. */
@@ -50,13 +69,14 @@ enum lifecycle_answer lifecycle_ask(struct partition *p, enum partition_goal goa
     enum partition_state state = __atomic_load_n(&p->state, __ATOMIC_ACQUIRE);
     if ((before & GOAL_MASK) != GOAL_NONE)
         return LIFECYCLE_BUSY;
+    bool put_off = policy_forget(p, goal);
+    if (goal == GOAL_STOP && state == PARTITION_STOPPED && put_off)
+        return LIFECYCLE_ACCEPTED; /* it would have started again */
     if ((goal == GOAL_START && state != PARTITION_STOPPED) || (goal == GOAL_STOP && state == PARTITION_STOPPED) ||
         (goal == GOAL_PAUSE && state == PARTITION_PAUSED) || (goal == GOAL_RESUME && state == PARTITION_RUNNING))
         return LIFECYCLE_ALREADY;
     if ((goal == GOAL_PAUSE || goal == GOAL_RESUME) && state == PARTITION_STOPPED)
         return LIFECYCLE_NOT_RUNNING;
-    if (goal == GOAL_START || goal == GOAL_RESTART)
-        p->quick_ends = 0; /* a person asked: the policy may try again */
     return goal_set(p, before, goal) ? LIFECYCLE_ACCEPTED : LIFECYCLE_BUSY;
 }
 
@@ -84,30 +104,86 @@ static uint32_t quick_ends_now(const struct partition *p)
     return quick ? p->quick_ends + 1 : 1;
 }
 
-/* What policy does about an end that nobody asked for, once the goal that follows from it stands. */
-static void policy_apply(struct partition *p, uint32_t quick_ends)
+/* What follows from a fault; decided before the goal that carries it out is set. */
+struct verdict {
+    struct fault_rule rule;
+    bool again;
+    uint64_t delay;      /* ticks until it starts again */
+    uint32_t number;     /* of this restart, for a rule with a limit */
+    uint32_t quick_ends; /* for one without */
+};
+
+static struct verdict decide(struct partition *p, enum fault_class class, uint64_t now)
 {
-    switch (p->plan->config->on_stop) {
-    case ON_STOP_STAY:
-        return;
-    case ON_STOP_RESTART:
-        p->quick_ends = quick_ends;
-        if (quick_ends > QUICK_ENDS_ALLOWED)
+    struct verdict v = {.rule = fault_rule_find(p->plan->config, class), .quick_ends = quick_ends_now(p)};
+    if (v.rule.action != FAULT_RESTART)
+        return v;
+    if (v.rule.limit == 0) {
+        v.again = v.quick_ends <= QUICK_ENDS_ALLOWED;
+        return v;
+    }
+    spin_lock(&p->fault_lock);
+    v.again = fault_restart_allowed(&p->restarts[class], v.rule, now, p->machine->tsc_hz, &v.delay, &v.number);
+    spin_unlock(&p->fault_lock);
+    return v;
+}
+
+static void restart_apply(struct partition *p, enum fault_class class, const struct verdict *v, uint64_t now)
+{
+    if (v->rule.limit == 0) {
+        p->quick_ends = v->quick_ends;
+        if (!v->again)
             log_line("%s: ended %u times within a second of its start: not restarted again", partition_name(p),
-                     quick_ends);
+                     v->quick_ends);
         return;
-    case ON_STOP_HALT_BOX:
-        log_line("%s: its policy on_stop = halt-box stops the box", partition_name(p));
-        console_end_box(false);
+    }
+    if (!v->again) {
+        log_line("%s: its restarts are used up, fault.%s = restart %u/%us: it stays stopped", partition_name(p),
+                 fault_class_name(class), v->rule.limit, v->rule.seconds);
         return;
-    case ON_STOP_REBOOT_BOX:
-        log_line("%s: its policy on_stop = reboot-box restarts the box", partition_name(p));
-        console_end_box(true);
+    }
+    spin_lock(&p->fault_lock);
+    fault_restart_count(&p->restarts[class], now);
+    spin_unlock(&p->fault_lock);
+    struct duration wait = duration_from_ticks(v->delay, p->machine->tsc_hz);
+    log_line("%s: starts again in %lu.%03u s: restart %u of %u within %u s", partition_name(p), wait.seconds,
+             wait.thousandths, v->number, v->rule.limit, v->rule.seconds);
+    if (v->delay != 0)
+        __atomic_store_n(&p->restart_at, now + v->delay, __ATOMIC_RELEASE);
+}
+
+static void box_end_apply(struct partition *p, enum fault_class class, enum fault_action action)
+{
+    bool reboots = action == FAULT_REBOOT_BOX;
+    const char *effect = reboots ? "restarts" : "stops";
+    if (fault_rule_is_configured(p->plan->config, class))
+        log_line("%s: its policy fault.%s = %s %s the box", partition_name(p), fault_class_name(class),
+                 fault_action_name(action), effect);
+    else
+        log_line("%s: its policy on_stop = %s %s the box", partition_name(p), fault_action_name(action), effect);
+    console_end_box(reboots);
+}
+
+/* What policy does about an end that nobody asked for, once the goal that follows from it stands. */
+static void policy_apply(struct partition *p, enum fault_class class, const struct verdict *v, uint64_t now)
+{
+    switch (v->rule.action) {
+    case FAULT_BY_DEFAULT:
+    case FAULT_LOG:
+    case FAULT_INJECT:
+    case FAULT_STOP:
+        return;
+    case FAULT_RESTART:
+        restart_apply(p, class, v, now);
+        return;
+    case FAULT_HALT_BOX:
+    case FAULT_REBOOT_BOX:
+        box_end_apply(p, class, v->rule.action);
         return;
     }
 }
 
-void lifecycle_end(struct partition *p, const char *format, ...)
+void lifecycle_fault(struct partition *p, enum fault_class class, const char *format, ...)
 {
     char text[PARTITION_REASON_SIZE];
     va_list arguments;
@@ -118,16 +194,35 @@ void lifecycle_end(struct partition *p, const char *format, ...)
     if (!has_reason(p))
         lifecycle_reason_put(p, text);
     log_line("%s: stopped: %s", partition_name(p), text);
+    crash_record_line("%s: stopped: %s", partition_name(p), text);
 
-    uint32_t quick_ends = quick_ends_now(p);
-    bool again = p->plan->config->on_stop == ON_STOP_RESTART && quick_ends <= QUICK_ENDS_ALLOWED;
+    uint64_t now = cpu_clock();
+    struct verdict verdict = decide(p, class, now);
     /* Several vCPUs may end at once: that is one end. Nothing is restarted before the caller's vCPU has parked. */
-    if (goal_impose(p, again ? GOAL_RESTART : GOAL_STOP))
-        policy_apply(p, quick_ends);
+    if (goal_impose(p, verdict.again && verdict.delay == 0 ? GOAL_RESTART : GOAL_STOP))
+        policy_apply(p, class, &verdict, now);
 }
 
 void lifecycle_guest_reset(struct partition *p)
 {
+    struct fault_rule rule = fault_rule_find(p->plan->config, FAULT_RESET);
+    if (rule.action != FAULT_RESTART || rule.limit != 0) {
+        lifecycle_fault(p, FAULT_RESET, "reset by the guest");
+        return;
+    }
     log_line("%s: reset by the guest", partition_name(p));
     (void)goal_impose(p, GOAL_RESTART); /* false: what is under way ends this life anyhow */
+}
+
+void lifecycle_restart_due(struct partition *p, uint64_t now)
+{
+    uint64_t at = __atomic_load_n(&p->restart_at, __ATOMIC_ACQUIRE);
+    if (at == 0 || now < at)
+        return;
+    uint32_t before = lifecycle_goal_word(p);
+    if ((before & GOAL_MASK) != GOAL_NONE || __atomic_load_n(&p->state, __ATOMIC_ACQUIRE) != PARTITION_STOPPED)
+        return;
+    /* False: somebody has asked for something else meanwhile, which stands. */
+    if (__atomic_compare_exchange_n(&p->restart_at, &at, 0, false, __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE))
+        (void)goal_set(p, before, GOAL_START);
 }

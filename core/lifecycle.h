@@ -17,11 +17,18 @@ enum lifecycle_answer lifecycle_ask(struct partition *p, enum partition_goal goa
 enum partition_goal lifecycle_goal(const struct partition *p); /* GOAL_NONE: settled */
 bool lifecycle_settled(const struct partition *p);
 
-/* A guest ended itself or was ended by a fault: records the reason and stops it; policy `on_stop` decides what follows. */
-void lifecycle_end(struct partition *p, const char *format, ...) __attribute__((format(printf, 2, 3)));
+/*
+ * A guest ended itself or is ended by a fault: records the reason and stops it; the rule for the class (core/fault.h)
+ * decides what follows. A rule that lets the guest go on is the caller's business; here it stops.
+ */
+void lifecycle_fault(struct partition *p, enum fault_class class, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
 
-/* The guest pulled its reset line: it starts again, as a PC would. */
+/* The guest pulled its reset line: if the rule for that is not another one it starts again, as a PC would. */
 void lifecycle_guest_reset(struct partition *p);
+
+/* Starts the partition again if its restart was put off and is due at TSC value `now`. Console CPU only. */
+void lifecycle_restart_due(struct partition *p, uint64_t now);
 
 /* Called by each CPU's loop for its vCPU before every entry: obeys requests. True: the vCPU may run. */
 bool lifecycle_obey(struct vcpu *vcpu, const struct backend *backend);

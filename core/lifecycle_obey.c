@@ -39,10 +39,11 @@ static bool load(struct partition *p, struct vcpu_entry *entry)
 }
 
 /* On the vCPU's own CPU: some leaves differ between the CPUs of one box. */
-static void cpuid_cache_start(struct vcpu *vcpu)
+static void caches_start(struct vcpu *vcpu)
 {
     struct cpuid_guest guest = exit_cpuid_guest(vcpu, 0);
     cpuid_cache_fill(&vcpu->cpuid, &guest, cpu_cpuid);
+    msr_cache_fill(&vcpu->msr, vcpu->index == 0, vcpu->apic == NULL);
 }
 
 /* On the boot CPU, all vCPUs parked: RAM zeroed, devices reset, image loaded, first vCPU ready. */
@@ -64,12 +65,13 @@ static void start(struct partition *p, const struct backend *backend)
             virtual_interrupts_reset(vcpu);
         __atomic_store_n(&vcpu->state, i == 0 ? VCPU_RUNNING : VCPU_WAIT_SIPI, __ATOMIC_RELEASE);
     }
-    cpuid_cache_start(&p->vcpus[0]);
+    caches_start(&p->vcpus[0]);
     backend->vcpu_reset(&p->vcpus[0], &entry);
     backend->nested_flush(&p->vcpus[0]);
     spin_lock(&p->reason_lock);
     p->reason[0] = '\0';
     spin_unlock(&p->reason_lock);
+    __atomic_store_n(&p->heartbeat_due, 0, __ATOMIC_RELEASE);
     p->starts++;
     __atomic_store_n(&p->state, PARTITION_RUNNING, __ATOMIC_RELEASE);
 }
@@ -136,7 +138,7 @@ static void requests_take(struct vcpu *vcpu, const struct backend *backend)
     }
     if ((taken & VCPU_REQUEST_SIPI) && vcpu->state == VCPU_WAIT_SIPI) {
         struct vcpu_entry entry = {.mode = VCPU_MODE_REAL, .cs_selector = (uint16_t)(vcpu->sipi_vector << 8)};
-        cpuid_cache_start(vcpu);
+        caches_start(vcpu);
         backend->vcpu_reset(vcpu, &entry);
         backend->nested_flush(vcpu);
         __atomic_store_n(&vcpu->state, VCPU_RUNNING, __ATOMIC_RELEASE);

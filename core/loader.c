@@ -4,6 +4,9 @@
 #include "core/acpi_tables.h"
 #include "core/loader_protocol.h"
 
+#define RESET_CODE_AT 0xffff0u
+static_assert(RESET_CODE_AT + 16 == GUEST_ACPI_BASE + GUEST_ACPI_SIZE, "reserved in E820");
+
 /* Partitions start on their own CPUs at the same time, and the tables are too large for a stack. */
 static struct spinlock acpi_lock;
 static uint8_t acpi_buffer[ACPI_TABLES_MAX_SIZE];
@@ -58,6 +61,17 @@ bool loader_write(const struct partition *p, uint64_t to, const void *from, size
     return false;
 }
 
+/*
+ * What a guest finds at F000:FFF0, where a PC's firmware starts: programs go there in real mode to restart the machine.
+ *     cli; mov al, GUEST_RESET_VALUE; mov dx, GUEST_RESET_PORT; out dx, al; hlt; jmp back to hlt
+ */
+static bool reset_code_write(const struct partition *p, struct sink *errors)
+{
+    static const uint8_t code[] = {
+        0xfa, 0xb0, GUEST_RESET_VALUE, 0xba, GUEST_RESET_PORT & 0xff, GUEST_RESET_PORT >> 8, 0xee, 0xf4, 0xeb, 0xfd};
+    return loader_write(p, RESET_CODE_AT, code, sizeof code, "the reset code", errors);
+}
+
 bool loader_write_acpi(const struct partition *p, gpa_t *rsdp, struct sink *errors)
 {
     uint32_t apic_ids[CONFIG_MAX_CPUS];
@@ -75,5 +89,5 @@ bool loader_write_acpi(const struct partition *p, gpa_t *rsdp, struct sink *erro
     if (size == 0)
         sink_print(errors, "partition '%s': the ACPI tables of %u CPUs do not fit into %d bytes\n", partition_name(p),
                    count, (int)ACPI_TABLES_MAX_SIZE);
-    return written;
+    return written && reset_code_write(p, errors);
 }

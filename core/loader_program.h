@@ -34,9 +34,9 @@ bool must_check loader_elf_decode(const struct loader_image *image, struct loade
 bool must_check loader_elf_note_find(const struct loader_image *image, const char *owner, uint32_t type, uint64_t *out);
 
 /*
- * Whether every segment's bytes are in the image, its memory is in `area` or in `low` (may be empty, and lies below), no
- * two overlap, and it starts inside one. False with a line on the image's errors. Sets *end to the first address after
- * what is in `area`.
+ * Whether every segment's bytes are in the image, its memory is in `area` or in `low` (may be empty, and lies below),
+ * no two overlap, and it starts inside one. False with a line on the image's errors. Sets *end to the first address
+ * after what is in `area`.
  */
 bool must_check loader_program_check(const struct loader_image *image, const struct loader_program *program,
                                      struct range low, struct range area, uint64_t *end);

@@ -25,7 +25,10 @@ static inline struct range loader_image_area(const struct plan_partition *plan)
     return (struct range){1 * MIB, end > 1 * MIB ? end - 1 * MIB : 0};
 }
 
-/* Writes the ACPI tables to GUEST_ACPI_BASE. False with a line on `errors` when the partition has no RAM there. */
+/*
+ * Writes the ACPI tables to GUEST_ACPI_BASE, and what restarts the machine to F000:FFF0. False with a line on `errors`
+ * when the partition has no RAM there.
+ */
 bool must_check loader_write_acpi(const struct partition *p, gpa_t *rsdp, struct sink *errors);
 
 /* partition_write that says what failed to go where. */
@@ -35,10 +38,8 @@ bool must_check loader_write(const struct partition *p, uint64_t to, const void 
 /* A start in 32-bit protected mode at `rip`, general registers zero. */
 static inline struct vcpu_entry loader_flat_entry(uint64_t rip)
 {
-    return (struct vcpu_entry){.mode = VCPU_MODE_FLAT32,
-                               .cs_selector = LOADER_CODE_SELECTOR,
-                               .ds_selector = LOADER_DATA_SELECTOR,
-                               .rip = rip};
+    return (struct vcpu_entry){
+        .mode = VCPU_MODE_FLAT32, .cs_selector = LOADER_CODE_SELECTOR, .ds_selector = LOADER_DATA_SELECTOR, .rip = rip};
 }
 
 bool must_check loader_linux_check(const struct plan_partition *plan, const struct machine *machine,

@@ -89,13 +89,3 @@ const struct msr_rule *msr_find(uint32_t number)
     }
     return &refused;
 }
-
-uint8_t msr_constants[MSR_CONSTANT_END];
-
-void msr_constants_index(void)
-{
-    for (size_t i = 0; i < msr_rule_count && i < UINT8_MAX; i++)
-        for (uint32_t n = msr_rules[i].first; n <= msr_rules[i].last && n < MSR_CONSTANT_END; n++)
-            if (msr_rules[i].read == MSR_CONSTANT)
-                msr_constants[n] = (uint8_t)(i + 1);
-}

@@ -35,17 +35,9 @@ static inline bool msr_is_direct(enum msr_action action, bool virtual_interrupts
 /* The rule for a number; never NULL: what is not in the table is refused both ways. */
 const struct msr_rule *msr_find(uint32_t number);
 
-/*
- * The same by one load, for a backend's fast path: rules below MSR_CONSTANT_END whose reads are constant. NULL: ask
- * msr_find. msr_constants_index fills the table, once at boot.
- */
-enum { MSR_CONSTANT_END = 512 };
-extern uint8_t msr_constants[MSR_CONSTANT_END]; /* rule number + 1 */
-void msr_constants_index(void);
-
-static inline const struct msr_rule *msr_find_constant(uint32_t number)
+/* SDM vol. 3, "Local APIC Status and Location": at FEE00000h, enabled, in x2APIC mode; what a direct guest is told. */
+enum { MSR_APIC_BASE = 0x1b };
+static inline uint64_t msr_apic_base(bool bootstrap)
 {
-    if (number >= MSR_CONSTANT_END || msr_constants[number] == 0)
-        return NULL;
-    return &msr_rules[msr_constants[number] - 1];
+    return 0xfee00000u | 1u << 11 | 1u << 10 | (bootstrap ? 1u << 8 : 0);
 }

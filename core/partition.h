@@ -41,6 +41,12 @@ struct partition {
     uint32_t quick_ends;          /* ends within a second of the start, one after the other */
     uint32_t dropped_interrupts;  /* of device models, with a vector that no local APIC takes */
     uint64_t started_at;          /* TSC */
+    uint64_t restart_at;          /* atomic: TSC at which policy starts it again; 0: it does not */
+    uint64_t heartbeat_due;       /* atomic: TSC by which the guest must call again; 0: it need not */
+    uint64_t heartbeat_ticks;     /* how long it has */
+    struct spinlock fault_lock;   /* for the four below */
+    struct fault_history restarts[FAULT_CLASSES];
+    struct fault_seen seen_ports, seen_msrs, seen_pages; /* refused and told, over all starts */
     struct spinlock reason_lock;
     char reason[PARTITION_REASON_SIZE]; /* why it stopped, one line; "" while it runs */
 };

@@ -72,7 +72,7 @@ void partition_deliver(struct partition *p, const struct platform_outcome *outco
         lifecycle_guest_reset(p);
         return;
     case PLATFORM_POWER_OFF:
-        lifecycle_end(p, "powered off by the guest");
+        lifecycle_fault(p, FAULT_POWER_OFF, "powered off by the guest");
         return;
     }
 }

@@ -4,6 +4,7 @@
 #include "core/cpu.h"
 #include "core/exit_handle.h"
 #include "core/lifecycle.h"
+#include "core/supervise.h"
 #include "core/virtual_interrupts.h"
 
 enum { CONSOLE_HZ = 1000 };
@@ -16,6 +17,7 @@ static uint64_t console_tick(uint64_t period)
     if (now >= next) {
         next = now + period;
         console_service();
+        supervise(now, period * CONSOLE_HZ);
     }
     return next;
 }

@@ -8,6 +8,8 @@
 
 #include "core/cpuid_cache.h"
 #include "core/exit.h"
+#include "core/fast_code.h"
+#include "core/msr_cache.h"
 
 struct partition;
 struct local_apic;
@@ -70,10 +72,13 @@ struct vcpu {
     uint32_t apic_id;   /* as the guest sees it; in direct mode the physical one */
     enum vcpu_state state;
     struct local_apic *apic; /* virtual interrupts: its model; NULL: the physical one is the guest's */
+    uint64_t loop_due;  /* virtual interrupts: TSC at which the run loop wants the CPU, the local APIC's timer aside */
     uint64_t xcr0;      /* as the guest set it */
     gpa_t kvm_clock;    /* where the guest wants its KVM clock; bit 0: enabled */
     struct vcpu_stats stats;
     struct cpuid_cache cpuid;
+    struct msr_cache msr;
+    struct fast_codes codes;
 
     /* other CPUs write */
     uint32_t requests;

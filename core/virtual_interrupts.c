@@ -196,8 +196,9 @@ bool virtual_interrupts_prepare(struct vcpu *vcpu, const struct backend *backend
     take_events(vcpu);
     if (inject_next(vcpu, backend))
         vcpu->state = VCPU_RUNNING;
-    lower(due, local_apic_next_deadline(vcpu->apic));
     if (vcpu->index == 0)
         lower(due, platform_due(p->platform));
+    vcpu->loop_due = *due;
+    lower(due, local_apic_next_deadline(vcpu->apic));
     return vcpu->state == VCPU_RUNNING;
 }

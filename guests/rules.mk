@@ -33,6 +33,25 @@ $(BUILD)/guests/vmlinuz-%: tools/fetch-kernel.sh
 $(BUILD)/guests/initrd: tools/make-initramfs.sh
 	@tools/make-initramfs.sh $@
 
+# Programs of others, as their packages have them (tools/fetch-file.sh), and what has to be made of two of them.
+GUEST_PROGRAMS := $(addprefix $(BUILD)/guests/,vmlinuz-6.1 vmlinuz-6.12 vmlinuz-6.1-rt vmlinux-6.1 memtest ipxe.lkrn \
+                    grub.elf bios.bin bios-256k.bin linuxboot.bin)
+
+$(BUILD)/guests/vmlinux-%: $(BUILD)/guests/vmlinuz-% tools/extract-vmlinux.sh
+	@tools/extract-vmlinux.sh $< $@
+$(BUILD)/guests/memtest: tools/fetch-file.sh
+	@tools/fetch-file.sh bookworm memtest86+ boot/memtest86+x64.bin $@
+$(BUILD)/guests/ipxe.lkrn: tools/fetch-file.sh
+	@tools/fetch-file.sh bookworm ipxe boot/ipxe.lkrn $@
+$(BUILD)/guests/grub-coreboot.tar: tools/fetch-file.sh
+	@tools/fetch-file.sh bookworm grub-coreboot-bin usr/lib/grub/i386-coreboot $@
+$(BUILD)/guests/grub.elf: $(BUILD)/guests/grub-coreboot.tar tools/make-grub-guest.sh
+	@tools/make-grub-guest.sh $< $@
+$(BUILD)/guests/bios.bin $(BUILD)/guests/bios-256k.bin: tools/fetch-file.sh
+	@tools/fetch-file.sh bookworm seabios usr/share/seabios/$(@F) $@
+$(BUILD)/guests/linuxboot.bin: tools/fetch-file.sh
+	@tools/fetch-file.sh bookworm qemu-system-data usr/share/qemu/$(@F) $@
+
 ## make guests      the small guests
 .PHONY: guests
 guests: $(GUEST_ELFS)

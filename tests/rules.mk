@@ -57,9 +57,14 @@ attack: $(BUILD)/system/bin/test_attack $(BUILD)/ringfence.elf $(GUEST_ELFS)
 
 ## make system      the system tests alone
 .PHONY: system check-clang
-system: $(SYSTEM_BIN) $(BUILD)/ringfence.elf $(BUILD)/rf-check $(GUEST_ELFS) $(BUILD)/guests/vmlinuz-6.1 \
-        $(BUILD)/guests/vmlinuz-6.12 $(BUILD)/guests/initrd
+system: $(SYSTEM_BIN) $(BUILD)/ringfence.elf $(BUILD)/rf-check $(GUEST_ELFS) $(GUEST_PROGRAMS) \
+        $(BUILD)/guests/initrd
 	@RINGFENCE_BUILD=$(BUILD) tests/run-system.sh $(SYSTEM_BIN)
+
+## make support     runs every guest on every machine in every interrupt mode, and writes SUPPORT.md
+.PHONY: support
+support: $(BUILD)/system/bin/test_guests $(BUILD)/ringfence.elf $(GUEST_PROGRAMS) $(BUILD)/guests/initrd
+	@RINGFENCE_BUILD=$(BUILD) tests/support.sh $(BUILD)/system/bin/test_guests SUPPORT.md
 
 # The other compiler sees other mistakes.
 check-clang:

@@ -3,7 +3,7 @@
 set -eu
 
 build="gcc make binutils grub-common"
-image="grub-pc-bin grub-efi-amd64-bin xorriso mtools cpio gzip busybox-static debian-archive-keyring"
+image="grub-pc-bin grub-efi-amd64-bin xorriso mtools cpio gzip lz4 zstd busybox-static debian-archive-keyring"
 emulators="bochs bochs-term bochsbios vgabios qemu-system-x86 ovmf seabios bsdutils"
 checks="libcmocka-dev libzydis-dev clang"
 

@@ -4,7 +4,8 @@
 # DIRECTORY receives the emulator's own files and logs. The machine's COM1 connects to 127.0.0.1:PORT, where the caller
 # already listens, so that no free port has to be guessed. MEMORY is in MiB. `emulate.sh choose` prints the engine that
 # shows most on this computer (exact to the instruction), `emulate.sh fastest` the quickest. Ends when the machine is
-# switched off or resets itself, or when this process is ended. ENGINE:
+# switched off or resets itself, or when this process is ended; with RINGFENCE_RESETS=go-on in the environment QEMU's
+# machine boots again after a reset, its memory as it was, which Bochs's always does. ENGINE:
 #
 #   kvm             QEMU with this computer's own VT-x or AMD-V
 #   bochs-vmx       Bochs with VT-x, one tick of the clock an instruction
@@ -44,6 +45,8 @@ cd "$directory"
 
 # quantum: how many instructions a CPU runs before the next one has its turn. 16 keeps CPUs close together.
 # The clock starts at a fixed date and follows the instructions, so that two runs are the same.
+# The screen is drawn once a second of the machine's own time: it goes to a terminal that nobody reads, and Bochs stands
+# still for ever once that is full, which by the host's clock it is after some minutes.
 # Bochs cannot have more than 2047 MiB of its own memory; what is above is swapped by it.
 run_bochs() {
     host=$memory
@@ -55,6 +58,7 @@ cpu: model=$1, count=$cpus, ips=100000000, reset_on_triple_fault=0, quantum=16
 memory: guest=$memory, host=$host
 romimage: file=/usr/share/bochs/BIOS-bochs-latest, options=fastboot
 vgaromimage: file=/usr/share/bochs/VGABIOS-lgpl-latest
+vga: extension=vbe, update_freq=1, realtime=0
 pci: enabled=1, chipset=i440fx
 ata0: enabled=1, ioaddr1=0x1f0, ioaddr2=0x3f0, irq=14
 ata0-master: type=cdrom, path="$iso", status=inserted
@@ -67,12 +71,15 @@ port_e9_hack: enabled=1
 END
     # The debugger starts first; "c" lets the machine run.
     echo c >commands
+    # It must not outlive `script`, whatever it is doing then.
     # Bochs wants a terminal for the machine's screen: it gets one that nobody sees, recorded in screen.log.
-    exec env TERM=xterm script -qfec "exec bochs-bin -q -f bochsrc -rc commands" screen.log </dev/null >/dev/null
+    # A VT100 cannot hide its cursor, which on others Bochs does anew with each drawing of an unchanged screen.
+    exec env TERM=vt100 script -qfec "exec setpriv --pdeathsig KILL bochs-bin -q -f bochsrc -rc commands" screen.log </dev/null >/dev/null
 }
 
 run_qemu() {
-    exec qemu-system-x86_64 -M q35 -m "$memory" -smp "$cpus" -cdrom "$iso" -boot d -display none -no-reboot \
+    [ "${RINGFENCE_RESETS:-end}" = go-on ] || set -- -no-reboot "$@"
+    exec qemu-system-x86_64 -M q35 -m "$memory" -smp "$cpus" -cdrom "$iso" -boot d -display none \
         -monitor none -chardev socket,id=com1,host=127.0.0.1,port="$port" -serial chardev:com1 \
         -debugcon file:debug.txt -global isa-debugcon.iobase=0xe9 "$@" </dev/null >qemu.log 2>&1
 }

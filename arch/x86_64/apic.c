@@ -4,6 +4,8 @@
 #include "arch/x86_64/layout.h"
 #include "arch/x86_64/msr_index.h"
 #include "arch/x86_64/paging.h"
+#include "arch/x86_64/trap.h"
+#include "arch/x86_64/panic.h"
 #include "arch/x86_64/percpu.h"
 
 /* Register offsets of the xAPIC page; the x2APIC MSR is 800h + offset / 16. */
@@ -109,10 +111,12 @@ void apic_enable(void)
 
 uint32_t apic_id(void) { return x2apic ? reg_read(APIC_ID) : reg_read(APIC_ID) >> 24; }
 
+void apic_end_interrupt(void) { reg_write(APIC_EOI, 0); }
+
 void apic_interrupted(void)
 {
     percpu_this()->timer_deadline = 0; /* the same deadline must be set again to fire again */
-    reg_write(APIC_EOI, 0);
+    apic_end_interrupt();
 }
 
 void apic_send_init(uint32_t id) { icr_write(id, APIC_ICR_INIT | APIC_ICR_ASSERT); }
@@ -178,6 +182,16 @@ static bool any_set(unsigned first_register)
     return false;
 }
 
+void apic_drained_one(void); /* called by trap_entry.S */
+
+/* Nothing in service means that it was no interrupt: vector 18 is the machine check's too. */
+void apic_drained_one(void)
+{
+    if (!any_set(APIC_ISR))
+        panic("machine check while a guest's interrupts were drained");
+    reg_write(APIC_EOI, 0);
+}
+
 void apic_guest_reset(void)
 {
     mask_all();
@@ -189,6 +203,8 @@ void apic_guest_reset(void)
     /* End what is in service, then let the pending ones in: trap_handle ends each. Bounded by the 256 vectors there are. */
     for (unsigned i = 0; i < 256 && any_set(APIC_ISR); i++)
         reg_write(APIC_EOI, 0);
+    trap_drain_begin();
     for (unsigned i = 0; i < 256 && any_set(APIC_IRR); i++)
         __asm__ volatile("sti; nop; nop; cli" : : : "memory");
+    trap_drain_end();
 }

@@ -13,6 +13,7 @@ bool must_check apic_init(bool x2apic, bool tsc_deadline);
 void apic_enable(void);
 
 uint32_t apic_id(void);
+void apic_end_interrupt(void);
 void apic_interrupted(void); /* an interrupt was taken: this CPU's own timer, or left over from a stopped guest */
 void apic_send_init(uint32_t apic_id);
 void apic_send_startup(uint32_t apic_id, uint8_t page);

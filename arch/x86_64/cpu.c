@@ -42,6 +42,8 @@ void cpu_kick(uint32_t cpu)
 
 void cpu_kick_taken(void) { __atomic_store_n(&percpu_this()->kicked, 0, __ATOMIC_SEQ_CST); }
 
+bool cpu_kick_waits(uint32_t cpu) { return __atomic_load_n(&percpu_of(cpu)->kicked, __ATOMIC_ACQUIRE) != 0; }
+
 void cpu_idle(void)
 {
     trap_idle();

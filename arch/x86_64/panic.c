@@ -4,13 +4,34 @@
 #include "arch/x86_64/cpu_instructions.h"
 #include "arch/x86_64/percpu.h"
 #include "arch/x86_64/trap.h"
+#include "core/bytes.h"
 #include "core/cpu.h"
+#include "core/crash_record.h"
 #include "core/sink.h"
 #include "drivers/hw/terminal.h"
+
+/*
+ * What is said goes to the terminal at once, and is kept for the crash record, which gets it whole before anything else can
+ * go wrong.
+ */
+static char kept[2048];
+static size_t kept_length;
+
+static void panic_put(struct sink *self, const char *text, size_t length)
+{
+    (void)self;
+    for (size_t i = 0; i < length; i++)
+        if (text[i] != '\r' && kept_length < sizeof kept)
+            kept[kept_length++] = text[i];
+    terminal_sink()->put(terminal_sink(), text, length);
+}
+
+static struct sink panic_sink = {panic_put};
 
 static void stop(void) __attribute__((noreturn));
 static void stop(void)
 {
+    crash_record_panic(kept, kept_length);
     sink_print(terminal_sink(), "The box is stopped. Reset it to start again.\r\n");
     cpu_box_halt();
 }
@@ -31,10 +52,10 @@ void panic(const char *format, ...)
     enter_once();
     va_list arguments;
     va_start(arguments, format);
-    sink_print(terminal_sink(), "\r\n*** Ringfence panic on CPU %u: ", percpu_this()->cpu);
-    sink_vprint(terminal_sink(), format, arguments);
+    sink_print(&panic_sink, "\r\n*** Ringfence panic on CPU %u: ", percpu_this()->cpu);
+    sink_vprint(&panic_sink, format, arguments);
     va_end(arguments);
-    sink_print(terminal_sink(), "\r\n");
+    sink_print(&panic_sink, "\r\n");
     stop();
 }
 
@@ -47,7 +68,7 @@ static const char *const exception_names[] = {
 
 void panic_trap(const struct trap_frame *f)
 {
-    struct sink *out = terminal_sink();
+    struct sink *out = &panic_sink;
     enter_once();
     sink_print(out, "\r\n*** Ringfence panic on CPU %u: %s (vector %lu, error code %lx)\r\n", percpu_this()->cpu,
                f->vector < array_size(exception_names) ? exception_names[f->vector] : "exception", f->vector, f->error);

@@ -4,35 +4,20 @@
  */
 #include "core/phys.h"
 
-#include "arch/x86_64/cpu_instructions.h"
-#include "arch/x86_64/layout.h"
-#include "arch/x86_64/percpu.h"
+#include "arch/x86_64/phys_window.h"
+#include "arch/x86_64/wide.h"
 #include "core/bytes.h"
-
-#define PDE_PRESENT (1ull << 0)
-#define PDE_WRITE   (1ull << 1)
-#define PDE_LARGE   (1ull << 7)
-#define PDE_NX      (1ull << 63)
-
-extern uint64_t paging_pd_window[512];
-
-enum window { WINDOW_TO, WINDOW_FROM };
-
-static uint64_t window_address(unsigned slot)
-{
-    return LAYOUT_SLOT((uint64_t)PML4_WINDOW) + slot * PAGE_SIZE_2M;
-}
 
 static void *window_open(enum window which, uint64_t address, uint64_t rights)
 {
-    unsigned slot = percpu_this()->cpu * 2 + which;
-    paging_pd_window[slot] = (address & ~(PAGE_SIZE_2M - 1)) | PDE_PRESENT | PDE_LARGE | PDE_NX | rights;
+    unsigned slot = window_slot(which);
+    paging_pd_window[slot] = window_entry(address, rights);
     return (void *)(window_address(slot) + (address & (PAGE_SIZE_2M - 1)));
 }
 
 static void window_close(enum window which)
 {
-    unsigned slot = percpu_this()->cpu * 2 + which;
+    unsigned slot = window_slot(which);
     paging_pd_window[slot] = 0;
     invlpg(window_address(slot));
 }
@@ -68,7 +53,7 @@ void phys_zero(hpa_t to, uint64_t size)
 {
     for (uint64_t done = 0; done < size;) {
         uint64_t part = piece(to.raw + done, size - done);
-        memset(window_open(WINDOW_TO, to.raw + done, PDE_WRITE), 0, part);
+        wide_zero(window_open(WINDOW_TO, to.raw + done, PDE_WRITE), part);
         window_close(WINDOW_TO);
         done += part;
     }
@@ -78,7 +63,7 @@ void phys_copy(hpa_t to, hpa_t from, uint64_t size)
 {
     for (uint64_t done = 0; done < size;) {
         uint64_t part = piece(to.raw + done, piece(from.raw + done, size - done));
-        memcpy(window_open(WINDOW_TO, to.raw + done, PDE_WRITE), window_open(WINDOW_FROM, from.raw + done, 0), part);
+        wide_copy(window_open(WINDOW_TO, to.raw + done, PDE_WRITE), window_open(WINDOW_FROM, from.raw + done, 0), part);
         window_close(WINDOW_TO);
         window_close(WINDOW_FROM);
         done += part;

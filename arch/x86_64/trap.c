@@ -22,32 +22,40 @@ struct idt_pointer {
     uint64_t base;
 } __attribute__((packed));
 
-enum { GATE_INTERRUPT = 0x8e, VECTORS = 256, STUB_SIZE = 16 };
+enum { GATE_INTERRUPT = 0x8e, VECTORS = 256, STUB_SIZE = 16, VECTOR_FIRST_LEGAL = 16 /* below it a local APIC takes none */ };
 
-extern const char trap_stubs[], trap_fault[];
+extern const char trap_stubs[], trap_fault[], trap_drain_stub[];
 extern const char trap_msr_read_try[], trap_msr_write_try[], trap_xsetbv_try[];
 extern const char trap_idle_begin[], trap_idle_end[], trap_wait_begin[], trap_wait_end[];
 extern const struct trap_window trap_entry_windows[], trap_entry_windows_end[]; /* of the backend that needs them */
 
 static struct idt_gate idt[VECTORS];
+static struct idt_gate drain_idt[VECTORS];
 
-static void idt_load(void)
+static void idt_load_from(const struct idt_gate *table)
 {
-    struct idt_pointer pointer = {sizeof idt - 1, (uint64_t)idt};
+    struct idt_pointer pointer = {sizeof idt - 1, (uint64_t)table};
     __asm__ volatile("lidt %0" : : "m"(pointer));
+}
+
+static void idt_load(void) { idt_load_from(idt); }
+
+static void gate_set(struct idt_gate *gate, uint64_t target)
+{
+    *gate = (struct idt_gate){
+        .offset_low = (uint16_t)target,
+        .selector = SELECTOR_CODE,
+        .type = GATE_INTERRUPT,
+        .offset_middle = (uint16_t)(target >> 16),
+        .offset_high = (uint32_t)(target >> 32),
+    };
 }
 
 void trap_load_early(void)
 {
     for (unsigned vector = 0; vector < VECTORS; vector++) {
         uint64_t stub = (uint64_t)trap_stubs + vector * STUB_SIZE;
-        idt[vector] = (struct idt_gate){
-            .offset_low = (uint16_t)stub,
-            .selector = SELECTOR_CODE,
-            .type = GATE_INTERRUPT,
-            .offset_middle = (uint16_t)(stub >> 16),
-            .offset_high = (uint32_t)(stub >> 32),
-        };
+        gate_set(&idt[vector], stub);
     }
     idt_load();
 }
@@ -57,8 +65,16 @@ void trap_load(void)
     idt[8].ist = IST_DOUBLE_FAULT;
     idt[VECTOR_NMI].ist = IST_NMI;
     idt[18].ist = IST_MACHINE_CHECK;
+    for (unsigned vector = 0; vector < VECTORS; vector++)
+        if (vector < VECTOR_FIRST_LEGAL)
+            drain_idt[vector] = idt[vector];
+        else
+            gate_set(&drain_idt[vector], (uint64_t)trap_drain_stub);
     idt_load();
 }
+
+void trap_drain_begin(void) { idt_load_from(drain_idt); }
+void trap_drain_end(void) { idt_load(); }
 
 static bool inside(uint64_t rip, const struct trap_window *w)
 {

@@ -18,6 +18,13 @@ enum { VECTOR_GP = 13, VECTOR_NMI = 2, VECTOR_FIRST_INTERRUPT = 32 };
 void trap_load_early(void); /* the IDT before the per-CPU stacks are there */
 void trap_load(void);       /* with #DF, NMI and #MC on stacks of their own */
 
+/*
+ * From begin to end, vectors from 16 on are a guest's left-over interrupts: 16 to 31 are legal there, and an exception's
+ * stub would misread them. Interrupts may be let in between; nothing else may be done.
+ */
+void trap_drain_begin(void);
+void trap_drain_end(void);
+
 /* Called by trap_entry.S. */
 void trap_handle(struct trap_frame *frame);
 

@@ -60,6 +60,34 @@ trap_common:
     iretq
 
 /*
+ * While pending interrupts of a guest are drained: any vector is an interrupt without error code, whatever number it has.
+ */
+    .globl trap_drain_stub
+    .balign 16
+trap_drain_stub:
+    cld
+    push %rax
+    push %rcx
+    push %rdx
+    push %rsi
+    push %rdi
+    push %r8
+    push %r9
+    push %r10
+    push %r11
+    call apic_drained_one           /* RSP is a multiple of 16: the CPU aligned it, 5 + 9 words ago */
+    pop %r11
+    pop %r10
+    pop %r9
+    pop %r8
+    pop %rdi
+    pop %rsi
+    pop %rdx
+    pop %rcx
+    pop %rax
+    iretq
+
+/*
  * Instructions that may be refused with #GP: trap_handle continues at the _fault label, where the answer is "false".
  * bool trap_msr_read(uint32_t number, uint64_t *out)
  */

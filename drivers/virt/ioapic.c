@@ -33,15 +33,13 @@ enum { DESTINATION_ALL = 0xff };
 #define X2APIC_DESTINATION_ALL 0xffffffffu
 
 static uint32_t pin_bit(uint32_t pin) { return (uint32_t)1 << pin; }
-static bool is_level(const struct ioapic *ioapic, uint32_t pin) { return (ioapic->entries[pin] & ENTRY_LEVEL) != 0; }
+static bool is_level(const struct ioapic *ioapic, uint32_t pin) { return (ioapic->level & pin_bit(pin)) != 0; }
 
-static bool is_due(const struct ioapic *ioapic, uint32_t pin)
+/* All pins at once, because this is asked after every access: high and not yet sent, or risen. */
+static uint32_t due(const struct ioapic *ioapic)
 {
-    if ((ioapic->entries[pin] & ENTRY_MASKED) != 0)
-        return false;
-    if (is_level(ioapic, pin))
-        return (ioapic->lines & ~ioapic->sent & pin_bit(pin)) != 0;
-    return (ioapic->edges & pin_bit(pin)) != 0;
+    uint32_t levels = ioapic->lines & ~ioapic->sent & ioapic->level;
+    return (levels | (ioapic->edges & ~ioapic->level)) & ~ioapic->masked;
 }
 
 static struct interrupt_message message_of(uint64_t entry)
@@ -62,16 +60,16 @@ static struct interrupt_message message_of(uint64_t entry)
 
 bool ioapic_next(struct ioapic *ioapic, struct interrupt_message *message)
 {
-    for (uint32_t pin = 0; pin < IOAPIC_PINS; pin++) {
-        if (!is_due(ioapic, pin))
-            continue;
-        if (is_level(ioapic, pin))
-            ioapic->sent |= pin_bit(pin);
-        ioapic->edges &= ~pin_bit(pin);
-        *message = message_of(ioapic->entries[pin]);
-        return true;
-    }
-    return false;
+    uint32_t pins = due(ioapic);
+
+    if (pins == 0)
+        return false;
+    uint32_t pin = (uint32_t)__builtin_ctz(pins);
+    if (is_level(ioapic, pin))
+        ioapic->sent |= pin_bit(pin);
+    ioapic->edges &= ~pin_bit(pin);
+    *message = message_of(ioapic->entries[pin]);
+    return true;
 }
 
 void ioapic_set_line(struct ioapic *ioapic, uint32_t pin, bool asserted)
@@ -92,9 +90,11 @@ void ioapic_set_line(struct ioapic *ioapic, uint32_t pin, bool asserted)
 
 void ioapic_eoi(struct ioapic *ioapic, uint8_t vector)
 {
-    for (uint32_t pin = 0; pin < IOAPIC_PINS; pin++)
-        if (is_level(ioapic, pin) && (ioapic->entries[pin] & ENTRY_VECTOR) == vector)
+    for (uint32_t left = ioapic->sent & ioapic->level; left != 0; left &= left - 1) {
+        uint32_t pin = (uint32_t)__builtin_ctz(left);
+        if ((ioapic->entries[pin] & ENTRY_VECTOR) == vector)
             ioapic->sent &= ~pin_bit(pin);
+    }
 }
 
 static uint32_t read_entry(const struct ioapic *ioapic, uint32_t index)
@@ -109,6 +109,16 @@ static uint32_t read_entry(const struct ioapic *ioapic, uint32_t index)
     return (uint32_t)(index % 2 != 0 ? entry >> 32 : entry);
 }
 
+/* Keeps the two maps in step with an entry. */
+static void entry_set(struct ioapic *ioapic, uint32_t pin, uint64_t entry)
+{
+    uint32_t bit = pin_bit(pin);
+
+    ioapic->entries[pin] = entry;
+    ioapic->level = (entry & ENTRY_LEVEL) != 0 ? ioapic->level | bit : ioapic->level & ~bit;
+    ioapic->masked = (entry & ENTRY_MASKED) != 0 ? ioapic->masked | bit : ioapic->masked & ~bit;
+}
+
 /* The low half decides what is kept of the past: a pin made edge-triggered ends its level interrupt, and vice versa. */
 static void write_entry_low(struct ioapic *ioapic, uint32_t pin, uint32_t value)
 {
@@ -116,7 +126,7 @@ static void write_entry_low(struct ioapic *ioapic, uint32_t pin, uint32_t value)
     uint64_t after = (before & ENTRY_WRITABLE_HIGH) | (value & ENTRY_WRITABLE_LOW);
     bool unmasked = (before & ENTRY_MASKED) != 0 && (after & ENTRY_MASKED) == 0;
 
-    ioapic->entries[pin] = after;
+    entry_set(ioapic, pin, after);
     if ((after & ENTRY_LEVEL) != 0)
         ioapic->edges &= ~pin_bit(pin);
     if ((after & ENTRY_LEVEL) == 0 || (unmasked && !ioapic->eoi_visible))
@@ -174,6 +184,21 @@ static uint32_t read_window(const struct ioapic *ioapic, uint64_t offset)
     return offset == IOWIN ? read_indexed(ioapic) : 0;
 }
 
+int64_t ioapic_read(const struct ioapic *ioapic, uint64_t offset)
+{
+    if (offset == IOWIN)
+        return read_indexed(ioapic);
+    return offset == IOREGSEL ? ioapic->select : -1;
+}
+
+bool ioapic_select(struct ioapic *ioapic, uint64_t offset, uint32_t value)
+{
+    if (offset != IOREGSEL)
+        return false;
+    ioapic->select = (uint8_t)value;
+    return true;
+}
+
 void ioapic_access(void *device, uint64_t offset, struct bus_access *access)
 {
     struct ioapic *ioapic = device;
@@ -194,7 +219,7 @@ void ioapic_reset(struct ioapic *ioapic, uint8_t id, bool eoi_visible)
     ioapic->id = id & ID_MASK;
     ioapic->eoi_visible = eoi_visible;
     for (uint32_t pin = 0; pin < IOAPIC_PINS; pin++)
-        ioapic->entries[pin] = ENTRY_MASKED;
+        entry_set(ioapic, pin, ENTRY_MASKED);
 }
 
-bool ioapic_masked(const struct ioapic *ioapic, uint32_t pin) { return (ioapic->entries[pin] & ENTRY_MASKED) != 0; }
+bool ioapic_masked(const struct ioapic *ioapic, uint32_t pin) { return (ioapic->masked & pin_bit(pin)) != 0; }

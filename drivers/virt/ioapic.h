@@ -17,6 +17,8 @@ struct ioapic {
     uint32_t lines; /* asserted inputs, one bit a pin */
     uint32_t edges; /* rising edges not yet sent */
     uint32_t sent;  /* level pins: sent and not yet ended. The remote IRR, when EOIs are visible */
+    uint32_t level; /* pins that are level-triggered, and those that are masked: what `entries` say, by bits */
+    uint32_t masked;
     uint64_t entries[IOAPIC_PINS];
 };
 
@@ -37,6 +39,12 @@ bool ioapic_masked(const struct ioapic *ioapic, uint32_t pin);
 
 /* A local APIC ended the level interrupt with this vector. */
 void ioapic_eoi(struct ioapic *ioapic, uint8_t vector);
+
+/* What ioapic_access reads in 32 bits; reads change nothing. -1: nothing means anything there. */
+int64_t must_check ioapic_read(const struct ioapic *ioapic, uint64_t offset);
+
+/* The one write of 32 bits from which no message can come: of IOREGSEL. False, with nothing done: it is another. */
+bool must_check ioapic_select(struct ioapic *ioapic, uint64_t offset, uint32_t value);
 
 /* Takes the next message that is due, lowest pin first; false when there is none. */
 bool must_check ioapic_next(struct ioapic *ioapic, struct interrupt_message *message);

@@ -10,10 +10,19 @@
 /* Whose ports are empty when the partition has no console. */
 enum needs { ALWAYS, NEEDS_UART };
 
+/* What an access may have moved, so that only this is looked at after it. Bits of a bus slot's note. */
+enum moves {
+    MOVES_NOTHING = 0,
+    MOVES_UART = 1 << 0,
+    MOVES_LINES = 1 << 1, /* interrupt controllers and timers: all of them hang together */
+    MOVES_REQUEST = 1 << 2,
+};
+
 struct port_entry {
     uint16_t base;
     uint16_t size;
     uint8_t width;
+    uint8_t moves; /* enum moves */
     enum needs needs;
     bus_handler *handle;
     size_t device; /* offset in struct platform */
@@ -29,25 +38,26 @@ static bus_handler config_window_access;
  * that is not here belongs to nobody, and the caller's policy decides.
  */
 static const struct port_entry port_map[] = {
-    {0x020, PIC8259_PORTS, 1, ALWAYS, pic8259_access, DEVICE(pic.chips[0]), "pic-master"},
-    {0x040, PIT8254_PORTS, 1, ALWAYS, pit8254_access, DEVICE(pit), "pit"},
-    {0x060, 1, 1, ALWAYS, nothing_access, 0, "empty-keyboard"},
-    {0x061, 1, 1, ALWAYS, pit8254_port_b_access, DEVICE(pit), "port-b"},
-    {0x064, 1, 1, ALWAYS, reset_ports_64_access, DEVICE(reset_ports), "keyboard-reset"},
-    {GUEST_RTC_PORT, RTC_PORTS, 1, ALWAYS, rtc_access, DEVICE(rtc), "rtc"},
-    {0x080, 1, 1, ALWAYS, nothing_access, 0, "empty-delay"},
-    {0x092, 1, 1, ALWAYS, reset_ports_92_access, DEVICE(reset_ports), "port-92"},
-    {0x0a0, PIC8259_PORTS, 1, ALWAYS, pic8259_access, DEVICE(pic.chips[1]), "pic-slave"},
-    {0x0e9, 1, 1, NEEDS_UART, debug_port_access, DEVICE(debug_port), "debug-port"},
-    {0x2e8, UART16550_PORTS, 0, ALWAYS, nothing_access, 0, "empty-com4"},
-    {0x2f8, UART16550_PORTS, 0, ALWAYS, nothing_access, 0, "empty-com2"},
-    {0x3e8, UART16550_PORTS, 0, ALWAYS, nothing_access, 0, "empty-com3"},
-    {GUEST_UART_PORT, UART16550_PORTS, 1, NEEDS_UART, uart16550_access, DEVICE(uart), "uart"},
-    {0x402, 1, 1, NEEDS_UART, debug_port_access, DEVICE(debug_port), "firmware-debug-port"},
-    {0x4d0, PIC8259_ELCR_PORTS, 1, ALWAYS, pic8259_elcr_access, DEVICE(pic), "elcr"},
-    {GUEST_SLEEP_CONTROL_PORT, ACPI_SLEEP_PORTS, 1, ALWAYS, acpi_sleep_access, DEVICE(acpi_sleep), "acpi-sleep"},
-    {0x608, ACPI_PM_TIMER_PORTS, 0, ALWAYS, acpi_pm_timer_access, DEVICE(acpi_pm_timer), "acpi-pm-timer"},
-    {0xcf8, PCI_NONE_PORTS, 0, ALWAYS, config_window_access, 0, "pci-config"},
+    {0x020, PIC8259_PORTS, 1, MOVES_LINES, ALWAYS, pic8259_access, DEVICE(pic.chips[0]), "pic-master"},
+    {0x040, PIT8254_PORTS, 1, MOVES_LINES, ALWAYS, pit8254_access, DEVICE(pit), "pit"},
+    {0x060, 1, 1, MOVES_NOTHING, ALWAYS, nothing_access, 0, "empty-keyboard"},
+    {0x061, 1, 1, MOVES_LINES, ALWAYS, pit8254_port_b_access, DEVICE(pit), "port-b"},
+    {0x064, 1, 1, MOVES_REQUEST, ALWAYS, reset_ports_64_access, DEVICE(reset_ports), "keyboard-reset"},
+    {GUEST_RTC_PORT, RTC_PORTS, 1, MOVES_LINES, ALWAYS, rtc_access, DEVICE(rtc), "rtc"},
+    {0x080, 1, 1, MOVES_NOTHING, ALWAYS, nothing_access, 0, "empty-delay"},
+    {0x092, 1, 1, MOVES_REQUEST, ALWAYS, reset_ports_92_access, DEVICE(reset_ports), "port-92"},
+    {0x0a0, PIC8259_PORTS, 1, MOVES_LINES, ALWAYS, pic8259_access, DEVICE(pic.chips[1]), "pic-slave"},
+    {0x0e9, 1, 1, MOVES_NOTHING, NEEDS_UART, debug_port_access, DEVICE(debug_port), "debug-port"},
+    {0x2e8, UART16550_PORTS, 0, MOVES_NOTHING, ALWAYS, nothing_access, 0, "empty-com4"},
+    {0x2f8, UART16550_PORTS, 0, MOVES_NOTHING, ALWAYS, nothing_access, 0, "empty-com2"},
+    {0x3e8, UART16550_PORTS, 0, MOVES_NOTHING, ALWAYS, nothing_access, 0, "empty-com3"},
+    {GUEST_UART_PORT, UART16550_PORTS, 1, MOVES_UART, NEEDS_UART, uart16550_access, DEVICE(uart), "uart"},
+    {0x4d0, PIC8259_ELCR_PORTS, 1, MOVES_LINES, ALWAYS, pic8259_elcr_access, DEVICE(pic), "elcr"},
+    {FW_CFG_PORT, FW_CFG_PORTS, 0, MOVES_NOTHING, ALWAYS, fw_cfg_access, DEVICE(fw_cfg), "firmware-configuration"},
+    {GUEST_SLEEP_CONTROL_PORT, ACPI_SLEEP_PORTS, 1, MOVES_REQUEST, ALWAYS, acpi_sleep_access, DEVICE(acpi_sleep), "acpi-sleep"},
+    {0x608, ACPI_PM_TIMER_PORTS, 0, MOVES_NOTHING, ALWAYS, acpi_pm_timer_access, DEVICE(acpi_pm_timer), "acpi-pm-timer"},
+    {GUEST_WATCHDOG_PORT, GUEST_WATCHDOG_PORTS, 0, MOVES_NOTHING, ALWAYS, watchdog_access, DEVICE(watchdog), "watchdog"},
+    {0xcf8, PCI_NONE_PORTS, 0, MOVES_REQUEST, ALWAYS, config_window_access, 0, "pci-config"},
 };
 
 _Static_assert(array_size(port_map) <= BUS_MAX_SLOTS, "the port map fits its bus");
@@ -83,6 +93,7 @@ static void build_buses(struct platform *platform, bool has_uart)
 {
     platform->ports.count = 0;
     platform->memory.count = 0;
+    platform->last_port = NULL;
     platform->slots_refused = 0;
     for (size_t i = 0; i < array_size(port_map); i++) {
         const struct port_entry *entry = &port_map[i];
@@ -95,6 +106,7 @@ static void build_buses(struct platform *platform, bool has_uart)
                      .handle = there ? entry->handle : nothing_access,
                      .device = (char *)platform + entry->device,
                      .name = entry->name,
+                     .note = entry->moves,
                  });
     }
     add_slot(platform, &platform->memory,
@@ -104,6 +116,7 @@ static void build_buses(struct platform *platform, bool has_uart)
                  .handle = ioapic_access,
                  .device = &platform->ioapic,
                  .name = "ioapic",
+                 .note = MOVES_LINES,
              });
 }
 
@@ -120,10 +133,13 @@ void platform_reset(struct platform *platform, struct ring *output, bool has_uar
     spin_lock(&platform->lock);
     platform->clock = (struct virt_clock){.hz = tsc_hz, .now = 0};
     platform->virtual_interrupts = virtual_interrupts;
+    platform->uart_line = false;
+    platform->extint = false;
     platform->due = VIRT_CLOCK_NEVER;
     acpi_pm_timer_reset(&platform->acpi_pm_timer, &platform->clock);
     acpi_sleep_reset(&platform->acpi_sleep);
     debug_port_reset(&platform->debug_port, output);
+    fw_cfg_reset(&platform->fw_cfg);
     /* `interrupts = direct`: the local APICs are the guest's own, and their EOIs are never seen here. */
     ioapic_reset(&platform->ioapic, GUEST_IOAPIC_ID, virtual_interrupts);
     pci_none_reset(&platform->pci);
@@ -131,9 +147,17 @@ void platform_reset(struct platform *platform, struct ring *output, bool has_uar
     pit8254_reset(&platform->pit, &platform->clock);
     reset_ports_reset(&platform->reset_ports);
     rtc_reset(&platform->rtc, &platform->clock);
+    watchdog_reset(&platform->watchdog, &platform->clock);
     uart16550_reset(&platform->uart, has_uart ? output : NULL);
     build_buses(platform, has_uart);
     spin_unlock(&platform->lock);
+}
+
+/* The output of the 8259s, for those who look without the lock: where local APICs are models. It changes with what moves lines only. */
+static void publish_extint(struct platform *platform)
+{
+    if (platform->virtual_interrupts)
+        __atomic_store_n(&platform->extint, pic8259_output(&platform->pic), __ATOMIC_RELEASE);
 }
 
 /* A wire that goes to an input of the 8259s and to the IOAPIC's pin of the same number. */
@@ -146,9 +170,15 @@ static void wire_set(struct platform *platform, uint32_t line, bool asserted)
 /* Moves the UART's interrupt line to its wire; a low moment within the access must be seen there as one. */
 static void connect_uart(struct platform *platform)
 {
-    if (uart16550_line_fell(&platform->uart))
+    bool fell = uart16550_line_fell(&platform->uart), line = uart16550_line(&platform->uart);
+
+    if (!fell && line == platform->uart_line)
+        return;
+    platform->uart_line = line;
+    if (fell)
         wire_set(platform, GUEST_UART_IRQ, false);
-    wire_set(platform, GUEST_UART_IRQ, uart16550_line(&platform->uart));
+    wire_set(platform, GUEST_UART_IRQ, line);
+    publish_extint(platform);
 }
 
 static bool heard(const struct platform *platform, uint32_t line)
@@ -191,40 +221,69 @@ static enum platform_request take_request(struct platform *platform)
     return request;
 }
 
-/* What does not fit into one outcome stays due and comes with the next; there is one wire, so it always fits. */
-static void collect(struct platform *platform, struct platform_outcome *outcome)
+/*
+ * Looks at what may have moved, and at the timers that came due. What does not fit into one outcome stays due and comes
+ * with the next; there are three wires, so it always fits.
+ */
+static void collect(struct platform *platform, uint32_t moves, struct platform_outcome *outcome)
 {
-    connect_uart(platform);
-    if (platform->virtual_interrupts)
+    bool timers = platform->virtual_interrupts && ((moves & MOVES_LINES) || platform->clock.now >= platform->due);
+
+    if (moves & MOVES_UART)
+        connect_uart(platform);
+    if (timers)
         connect_timers(platform);
-    outcome->request = take_request(platform);
-    __atomic_store_n(&platform->extint, pic8259_output(&platform->pic), __ATOMIC_RELEASE);
+    if (timers || (moves & MOVES_LINES))
+        publish_extint(platform);
+    outcome->request = moves & MOVES_REQUEST ? take_request(platform) : PLATFORM_NOTHING;
     outcome->message_count = 0;
     while (outcome->message_count < PLATFORM_MAX_MESSAGES &&
            ioapic_next(&platform->ioapic, &outcome->messages[outcome->message_count]))
         outcome->message_count++;
 }
 
-static bool access_bus(struct platform *platform, const struct bus *bus, struct bus_access *access, uint64_t now,
-                       struct platform_outcome *outcome)
+static bool access_slot(struct platform *platform, const struct bus_slot *slot, struct bus_access *access, uint64_t now,
+                        struct platform_outcome *outcome)
 {
-    spin_lock(&platform->lock);
     advance_clock(platform, now);
-    bool owned = bus_dispatch(bus, access);
-    collect(platform, outcome);
-    spin_unlock(&platform->lock);
+    bool owned = bus_slot_dispatch(slot, access);
+    collect(platform, owned ? slot->note : MOVES_NOTHING, outcome);
     return owned;
+}
+
+/* Guests come back to the same device many times in a row. */
+static const struct bus_slot *port_slot(struct platform *platform, uint64_t port)
+{
+    const struct bus_slot *last = platform->last_port;
+
+    if (last != NULL && port - last->base < last->size)
+        return last;
+    const struct bus_slot *slot = bus_find(&platform->ports, port);
+    if (slot != NULL)
+        platform->last_port = slot;
+    return slot;
 }
 
 bool platform_port(struct platform *platform, struct bus_access *access, uint64_t now, struct platform_outcome *outcome)
 {
-    return access_bus(platform, &platform->ports, access, now, outcome);
+    spin_lock(&platform->lock);
+    bool owned = access_slot(platform, port_slot(platform, access->address), access, now, outcome);
+    spin_unlock(&platform->lock);
+    return owned;
 }
 
 bool platform_memory(struct platform *platform, struct bus_access *access, uint64_t now,
                      struct platform_outcome *outcome)
 {
-    return access_bus(platform, &platform->memory, access, now, outcome);
+    spin_lock(&platform->lock);
+    bool owned = access_slot(platform, bus_find(&platform->memory, access->address), access, now, outcome);
+    spin_unlock(&platform->lock);
+    return owned;
+}
+
+bool platform_owns_port(const struct platform *platform, uint64_t port)
+{
+    return bus_find(&platform->ports, port) != NULL;
 }
 
 bool platform_owns_memory(const struct platform *platform, uint64_t address)
@@ -239,7 +298,7 @@ size_t platform_input(struct platform *platform, const char *bytes, size_t lengt
     advance_clock(platform, now);
     /* Without a UART on the bus there is nobody to take the bytes. */
     size_t taken = platform->uart.output == NULL ? 0 : uart16550_receive(&platform->uart, bytes, length);
-    collect(platform, outcome);
+    collect(platform, MOVES_UART, outcome);
     spin_unlock(&platform->lock);
     return taken;
 }
@@ -259,11 +318,27 @@ void platform_set_memory(struct platform *platform, uint64_t low, uint64_t high,
     spin_unlock(&platform->lock);
 }
 
+bool platform_add_firmware(struct platform *platform, const struct firmware_item *item)
+{
+    spin_lock(&platform->lock);
+    bool added = fw_cfg_add(&platform->fw_cfg, item);
+    spin_unlock(&platform->lock);
+    return added;
+}
+
+bool platform_patch_firmware(struct platform *platform, uint16_t key, uint32_t at, uint8_t byte)
+{
+    spin_lock(&platform->lock);
+    bool patched = fw_cfg_patch(&platform->fw_cfg, key, at, byte);
+    spin_unlock(&platform->lock);
+    return patched;
+}
+
 void platform_tick(struct platform *platform, uint64_t now, struct platform_outcome *outcome)
 {
     spin_lock(&platform->lock);
     advance_clock(platform, now);
-    collect(platform, outcome);
+    collect(platform, MOVES_NOTHING, outcome);
     spin_unlock(&platform->lock);
 }
 
@@ -276,7 +351,7 @@ void platform_eoi(struct platform *platform, uint8_t vector, uint64_t now, struc
     spin_lock(&platform->lock);
     advance_clock(platform, now);
     ioapic_eoi(&platform->ioapic, vector);
-    collect(platform, outcome);
+    collect(platform, MOVES_NOTHING, outcome);
     spin_unlock(&platform->lock);
 }
 
@@ -286,7 +361,26 @@ uint8_t platform_acknowledge(struct platform *platform, uint64_t now, struct pla
     advance_clock(platform, now);
     connect_timers(platform);
     uint8_t vector = pic8259_acknowledge(&platform->pic);
-    collect(platform, outcome);
+    collect(platform, MOVES_LINES, outcome);
     spin_unlock(&platform->lock);
     return vector;
+}
+
+uint64_t platform_watchdog_due(const struct platform *platform) { return watchdog_due(&platform->watchdog); }
+
+bool platform_watchdog_expire(struct platform *platform, uint64_t now)
+{
+    spin_lock(&platform->lock);
+    advance_clock(platform, now);
+    bool expired = watchdog_expire(&platform->watchdog);
+    spin_unlock(&platform->lock);
+    return expired;
+}
+
+void platform_watchdog_hold(struct platform *platform, uint64_t now)
+{
+    spin_lock(&platform->lock);
+    advance_clock(platform, now);
+    watchdog_hold(&platform->watchdog);
+    spin_unlock(&platform->lock);
 }

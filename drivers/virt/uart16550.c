@@ -241,6 +241,22 @@ void uart16550_access(void *device, uint64_t offset, struct bus_access *access)
         access->value = read_register(uart, offset);
 }
 
+/* Before and after its bytes such a driver shuts the interrupts off and puts them back: mostly none is asked for. */
+bool uart16550_quick_ier(struct uart16550 *uart, uint8_t value)
+{
+    uint8_t ier = uart->ier;
+    bool thr_empty = uart->thr_empty, line = uart16550_line(uart);
+
+    if ((uart->lcr & LCR_DLAB) != 0)
+        return false;
+    write_ier(uart, value);
+    if (uart16550_line(uart) == line)
+        return true;
+    uart->ier = ier;
+    uart->thr_empty = thr_empty;
+    return false;
+}
+
 size_t uart16550_receive(struct uart16550 *uart, const char *bytes, size_t length)
 {
     size_t taken = 0;

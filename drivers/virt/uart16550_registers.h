@@ -4,6 +4,8 @@
  */
 #pragma once
 
+#include "drivers/virt/uart16550.h"
+
 /* Offsets from the base port. */
 enum { RBR_THR, IER, IIR_FCR, LCR, MCR, LSR, MSR, SCR };
 
@@ -60,3 +62,6 @@ enum {
     MSR_DCD = 1u << 7,
     MSR_LINES = 0xf0,
 };
+
+/* A write to IER that leaves the interrupt line where it is. False: it would not, or it is DLM's; nothing done. */
+bool must_check uart16550_quick_ier(struct uart16550 *uart, uint8_t value);

@@ -20,7 +20,7 @@ static volatile uint32_t *memory_word(uint64_t address) { return (volatile uint3
 static void hypercall(void)
 {
     uint64_t value;
-    if (!probe_vmcall(0, &value).faulted)
+    if (!probe_vmcall(0, 0, &value).faulted)
         SAMPLE_INSTRUCTION("hypercall", "xorl %%eax, %%eax", "vmcall");
     else
         SAMPLE_INSTRUCTION("hypercall", "xorl %%eax, %%eax", "vmmcall");

@@ -33,7 +33,7 @@ struct trap_probe probe_in(uint16_t port, unsigned size, uint32_t *value);
 struct trap_probe probe_out(uint16_t port, unsigned size, uint32_t value);
 struct trap_probe probe_read(uint64_t address, uint32_t *value);
 struct trap_probe probe_write(uint64_t address, uint32_t value);
-struct trap_probe probe_vmcall(uint64_t number, uint64_t *value);
+struct trap_probe probe_vmcall(uint64_t number, uint64_t argument, uint64_t *value);
 struct trap_probe probe_vmxon(void);
 struct trap_probe probe_vmrun(void);
 struct trap_probe probe_xsetbv(uint64_t value);

@@ -4,6 +4,7 @@
  * The words are the ways a guest can end, and the things a guest must not be able to do. Each prints one line with its
  * outcome, so that a test can read what the hypervisor made of it.
  */
+#include "core/hypercall.h"
 #include "guests/common/apic.h"
 #include "guests/common/console.h"
 #include "guests/common/guest.h"
@@ -182,8 +183,15 @@ static void do_icr(uint64_t value) { report("icr", value, probe_wrmsr(MSR_X2APIC
 static void do_vmcall(uint64_t number)
 {
     uint64_t value = 0;
-    struct trap_probe probe = probe_vmcall(number, &value);
+    struct trap_probe probe = probe_vmcall(number, 0, &value);
     report("vmcall", number, probe, true, value);
+}
+
+static void do_heartbeat(uint64_t milliseconds)
+{
+    uint64_t value = 0;
+    struct trap_probe probe = probe_vmcall(HYPERCALL_HEARTBEAT, milliseconds, &value);
+    report("heartbeat", milliseconds, probe, true, value);
 }
 
 static void do_vmxon(uint64_t number) { report("vmxon", number, probe_vmxon(), false, 0); }
@@ -215,6 +223,7 @@ static const struct action actions[] = {
     {"ipi-startup", true, do_ipi_startup},
     {"icr", true, do_icr},
     {"vmcall", true, do_vmcall},
+    {"heartbeat", true, do_heartbeat},
     {"vmxon", false, do_vmxon},
     {"vmrun", false, do_vmrun},
     {"xsetbv", true, do_xsetbv},

@@ -32,6 +32,12 @@ void figures_add_absent(struct box *box, struct figures *figures, const char *na
 /* Takes the lines of a bench guest from the console until its last one. */
 void figures_collect(struct box *box, struct figures *figures);
 
+/*
+ * Starts the partition "bench" (start = manual) at the prompt, waits until it has switched itself off, and takes the
+ * lines it left: so that no message of the box can stand in the middle of one.
+ */
+void figures_run(struct box *box, struct figures *figures);
+
 /* Adds to the end of `file`. Fails the case when that is not possible. */
 void figures_append(struct box *box, const struct figures *figures, const char *file);
 

@@ -75,7 +75,7 @@ static void guest_ends(uint8_t how)
     if ((how & 2) != 0)
         lifecycle_guest_reset(p);
     else
-        lifecycle_end(p, "said \x1b[2J and %u", how);
+        lifecycle_fault(p, FAULT_UNKNOWN, "said \x1b[2J and %u", how);
 }
 
 static void happen(struct input *in, uint8_t event)

@@ -228,8 +228,8 @@ static void elf64(void)
                                     .memsz = 64};
     put(&segment, sizeof segment);
     segment.offset = 0;
-    segment.filesz = 0;
-    segment.vaddr = segment.paddr = 0x110000;
+    segment.filesz = 32;
+    segment.vaddr = segment.paddr = 0x100040; /* right behind: one bit less and they overlap */
     put(&segment, sizeof segment);
     pad_to(IMAGE_AT + 192);
     multiboot1_header(MULTIBOOT1_WANT_MEMORY);

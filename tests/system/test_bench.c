@@ -25,12 +25,11 @@ static void no_path_has_grown(struct box *box, const char *name, const char *eng
                                                "cpus = 0\n"
                                                "memory = 16M\n"
                                                "boot = multiboot1\n"
-                                               "kernel = bench\n",
+                                               "kernel = bench\n"
+                                               "start = manual\n",
                                        .modules = modules,
                                        .engine = engine});
-    box_expect(box, "ringfence> ");
-    box_attach(box, "bench");
-    figures_collect(box, &figures);
+    figures_run(box, &figures);
     assert_int_equal(figures_compare(box, &figures, file, MORE_PERCENT, stderr), 0);
 }
 

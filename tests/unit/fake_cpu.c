@@ -26,6 +26,13 @@ void cpu_kick(uint32_t cpu)
 
 void cpu_kick_taken(void) { fake_cpu.kicks_taken++; }
 
+bool cpu_kick_waits(uint32_t cpu)
+{
+    if (cpu >= FAKE_CPUS)
+        abort();
+    return fake_cpu.kick_waits[cpu];
+}
+
 void cpu_send_vector(uint32_t cpu, uint8_t vector)
 {
     if (cpu >= FAKE_CPUS)

@@ -19,6 +19,7 @@ struct fake_cpu {
     uint64_t clock_step; /* added at each reading */
     uint32_t kicks[FAKE_CPUS];
     uint32_t kicks_taken;
+    bool kick_waits[FAKE_CPUS]; /* what cpu_kick_waits answers */
     uint32_t vectors_sent;
     uint32_t last_vector_cpu;
     uint8_t last_vector;

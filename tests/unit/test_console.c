@@ -20,7 +20,7 @@ static void help_lists_every_command(void **state)
 {
     (void)state;
     static const char *const names[] = {"help",       "list",        "start NAME",  "stop NAME",  "restart NAME",
-                                        "pause NAME", "resume NAME", "attach NAME", "log [NAME]", "stats [NAME]",
+                                        "pause NAME", "resume NAME", "attach NAME", "log [NAME|crash]", "stats [NAME]",
                                         "mem",        "cpus",        "plan",        "machine",    "version",
                                         "reboot",     "halt"};
     command("help");

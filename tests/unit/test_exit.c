@@ -123,7 +123,7 @@ static void hypercalls_answer(void **state)
     } cases[] = {
         {HYPERCALL_NOTHING, 0},
         {HYPERCALL_STARTS, 1},
-        {2, (uint64_t)HYPERCALL_UNKNOWN},
+        {HYPERCALL_HEARTBEAT + 1, (uint64_t)HYPERCALL_UNKNOWN},
         {UINT64_MAX, (uint64_t)HYPERCALL_UNKNOWN},
         {1ull << 32, (uint64_t)HYPERCALL_UNKNOWN},
     };
@@ -246,7 +246,7 @@ static void exceptions_end(void **state)
     vcpu = &p->vcpus[1];
     fake = fake_vcpu_of(vcpu);
     handle((struct exit){.kind = EXIT_EXCEPTION, .vector = 18});
-    expect_end("vCPU 1: machine check (vector 18)");
+    expect_end("vCPU 1: machine check, the CPU's context is lost (bank 0 status 0 address 0, global 0)");
     handle((struct exit){.kind = EXIT_EXCEPTION, .vector = VECTOR_DB});
     expect_end("vCPU 1: exception (vector 1)");
 }

@@ -487,7 +487,7 @@ static void end_says_why(void **state)
     (void)state;
     start_all();
     uint32_t before = log_count("p: stopped: vCPU 1: it broke at 1234");
-    lifecycle_end(p, "vCPU %u: it broke at %x", 1, 0x1234);
+    lifecycle_fault(p, FAULT_UNKNOWN, "vCPU %u: it broke at %x", 1, 0x1234);
     settle();
     assert_int_equal(p->state, PARTITION_STOPPED);
     assert_string_equal(p->reason, "vCPU 1: it broke at 1234");
@@ -501,8 +501,8 @@ static void first_of_two_reasons_stands(void **state)
 {
     (void)state;
     start_all();
-    lifecycle_end(p, "the cause");
-    lifecycle_end(p, "what came of it");
+    lifecycle_fault(p, FAULT_UNKNOWN, "the cause");
+    lifecycle_fault(p, FAULT_UNKNOWN, "what came of it");
     settle();
     assert_string_equal(p->reason, "the cause");
 }
@@ -514,7 +514,7 @@ static void overlong_reason_is_cut(void **state)
     memset(text, 'x', sizeof text - 1);
     text[sizeof text - 1] = '\0';
     start_all();
-    lifecycle_end(p, "%s", text);
+    lifecycle_fault(p, FAULT_UNKNOWN, "%s", text);
     settle();
     assert_int_equal(strlen(p->reason), PARTITION_REASON_SIZE - 1);
 }
@@ -526,7 +526,7 @@ static void end_during_pause_is_kept(void **state)
     start_all();
     ask(GOAL_PAUSE);
     step(0); /* has parked; vCPU 1 is still in its guest */
-    lifecycle_end(p, "vCPU 1: powered off");
+    lifecycle_fault(p, FAULT_UNKNOWN, "vCPU 1: powered off");
     settle();
     assert_int_equal(p->state, PARTITION_STOPPED);
     assert_string_equal(p->reason, "vCPU 1: powered off");
@@ -556,7 +556,7 @@ static void end_during_stop_and_restart(void **state)
 
     start_all();
     ask(GOAL_RESTART);
-    lifecycle_end(p, "at the last moment");
+    lifecycle_fault(p, FAULT_UNKNOWN, "at the last moment");
     settle();
     assert_int_equal(p->state, PARTITION_RUNNING);
     assert_int_equal(p->starts, 3);
@@ -579,7 +579,7 @@ static void on_stop_ends_the_box(void **state)
         lifecycle_guest_reset(p);
         settle();
         assert_int_equal(box_end.calls, 0);
-        lifecycle_end(p, "done");
+        lifecycle_fault(p, FAULT_UNKNOWN, "done");
         settle();
         assert_int_equal(box_end.calls, 1);
         assert_int_equal(box_end.reboot, cases[i].reboot);
@@ -591,7 +591,7 @@ static void end_quickly(uint32_t vcpus_that_end)
 {
     fake_cpu.clock += fake_guest.machine.tsc_hz - QUICK;
     for (uint32_t i = 0; i < vcpus_that_end; i++)
-        lifecycle_end(p, "vCPU %u broke", i);
+        lifecycle_fault(p, FAULT_UNKNOWN, "vCPU %u broke", i);
     settle();
 }
 
@@ -628,7 +628,7 @@ static void on_stop_restart_goes_on_after_a_good_while(void **state)
     for (uint32_t i = 0; i < 40; i++) {
         if (i % 5 == 4) /* not the sixth quick end in a row */
             fake_cpu.clock += fake_guest.machine.tsc_hz;
-        lifecycle_end(p, "done");
+        lifecycle_fault(p, FAULT_UNKNOWN, "done");
         settle();
         assert_int_equal(p->state, PARTITION_RUNNING);
         assert_int_equal(p->starts, i + 2);
@@ -694,7 +694,7 @@ static void model_end(uint32_t i, enum partition_goal goal)
         return;
     cpus.in_guest[i] = false;
     if (goal == GOAL_STOP)
-        lifecycle_end(p, "vCPU %u ended", i);
+        lifecycle_fault(p, FAULT_UNKNOWN, "vCPU %u ended", i);
     else
         lifecycle_guest_reset(p);
     if (model.goal == GOAL_NONE || model.goal == GOAL_PAUSE || model.goal == GOAL_RESUME)

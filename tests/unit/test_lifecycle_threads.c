@@ -80,7 +80,7 @@ static void be_guest(struct vcpu *vcpu, uint32_t turn)
 static void misbehave(struct vcpu *vcpu, uint32_t turn)
 {
     if (turn % 61 == 7)
-        lifecycle_end(p, "vCPU %u ended", vcpu->index);
+        lifecycle_fault(p, FAULT_UNKNOWN, "vCPU %u ended", vcpu->index);
     else if (turn % 61 == 23)
         lifecycle_guest_reset(p);
 }

@@ -347,6 +347,17 @@ static void refuses_truncated_images(void **state)
     expect_error("partition 'p': kernel 'vmlinuz' has no protected-mode code (syssize 0)\n");
 }
 
+/* Where a PC's firmware starts after reset lies code that resets: 16 bytes that a disassembler reads as said there. */
+static void a_jump_to_the_reset_vector_restarts(void **state)
+{
+    (void)state;
+    static const uint8_t code[16] = {0xfa, 0xb0, 0x06, 0xba, 0xf9, 0x0c, 0xee, 0xf4, 0xeb, 0xfd};
+    uint8_t found[sizeof code];
+    load_or_fail();
+    fake_guest_read(0xffff0, found, sizeof found);
+    assert_memory_equal(found, code, sizeof code);
+}
+
 /* syssize counts paragraphs: memtest86+ ends within its last one. */
 static void takes_a_last_paragraph_in_part(void **state)
 {
@@ -493,6 +504,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(refuses_old_protocols, setup, teardown),
         cmocka_unit_test_setup_teardown(refuses_truncated_images, setup, teardown),
         cmocka_unit_test_setup_teardown(takes_a_last_paragraph_in_part, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_jump_to_the_reset_vector_restarts, setup, teardown),
         cmocka_unit_test_setup_teardown(takes_no_setup_sectors_as_four, setup, teardown),
         cmocka_unit_test_setup_teardown(refuses_a_payload_past_the_code, setup, teardown),
         cmocka_unit_test_setup_teardown(needs_ram_at_the_preferred_address, setup, teardown),

@@ -131,18 +131,6 @@ static void test_direct_follows_interrupt_mode(void **state)
     assert_false(msr_is_direct(msr_find(0x830)->write, false));
 }
 
-/* The one-load table says what the search says. */
-static void test_constant_index(void **state)
-{
-    (void)state;
-    msr_constants_index();
-    for (uint32_t number = 0; number < 2 * MSR_CONSTANT_END; number++) {
-        const struct msr_rule *rule = msr_find(number);
-        bool listed = number < MSR_CONSTANT_END && rule->read == MSR_CONSTANT;
-        assert_ptr_equal(msr_find_constant(number), listed ? rule : NULL);
-    }
-}
-
 static void test_constants(void **state)
 {
     (void)state;
@@ -180,7 +168,6 @@ int main(void)
         cmocka_unit_test(test_switched_and_private_registers),
         cmocka_unit_test(test_x2apic),
         cmocka_unit_test(test_direct_follows_interrupt_mode),
-        cmocka_unit_test(test_constant_index),
         cmocka_unit_test(test_constants),
         cmocka_unit_test(test_unlisted),
     };

@@ -203,8 +203,8 @@ static void every_port_has_the_owner_it_should(void **state)
         {0xa0, 0xa1, "pic-slave"},       {0xe9, 0xe9, "debug-port"},
         {0x2e8, 0x2ef, "empty-com4"},    {0x2f8, 0x2ff, "empty-com2"},
         {0x3e8, 0x3ef, "empty-com3"},    {0x3f8, 0x3ff, "uart"},
-        {0x402, 0x402, "firmware-debug-port"},
-        {0x4d0, 0x4d1, "elcr"},          {0x604, 0x605, "acpi-sleep"},
+        {0x4d0, 0x4d1, "elcr"},          {0x510, 0x511, "firmware-configuration"},
+        {0x604, 0x605, "acpi-sleep"},
         {0x608, 0x60b, "acpi-pm-timer"}, {0xcf8, 0xcff, "pci-config"},
     };
 

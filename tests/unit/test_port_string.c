@@ -1,4 +1,5 @@
-/* INS and OUTS: every size, direction, width and segment, REP and its bound, faults in the middle, and what is refused. */
+/* INS and OUTS: every size, direction, width and segment, REP and its bound, faults in the middle, and what is refused.
+ */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>

@@ -106,7 +106,8 @@ static enum svm_entered enter(struct vcpu *vcpu)
         __asm__ volatile("clgi" : : : "memory");
         apic_send_nmi(percpu_this()->apic_id);
     }
-    enum svm_entered entered = svm_enter(vcpu, s->vmcb_address.raw, heap_phys(host_pages[cpu_current()].vmcb).raw);
+    enum svm_entered entered = 
+        svm_enter(vcpu, s->vmcb_address.raw, heap_phys(host_pages[cpu_current()].vmcb).raw, v);
     if (entered == SVM_KICKED) {
         s->rewritten = s->attempt_holds;
         return entered;

@@ -28,6 +28,13 @@ static bool locked_off(void)
     return (control & FEATURE_CONTROL_LOCKED) && !(control & FEATURE_CONTROL_VMX_OUTSIDE_SMX);
 }
 
+/* Its value must be saved at exits: else each entry would wind it up again, and a guest that keeps exiting would never be left. */
+static bool has_timer(void)
+{
+    return (vmx_capability.pin.one_settings & PIN_PREEMPTION_TIMER) &&
+           (vmx_capability.exit.one_settings & EXIT_CONTROL_SAVE_TIMER);
+}
+
 static bool vmx_probe(struct cpu_caps *caps, struct sink *out)
 {
     if (!has_vmx()) {
@@ -43,7 +50,7 @@ static bool vmx_probe(struct cpu_caps *caps, struct sink *out)
     sink_print(out, "  %-24s yes\n", "VT-x");
     vmx_capability_read(&vmx_capability);
     caps->nested_2m = vmx_capability.ept_vpid & EPT_2M;
-    caps->guest_timer = vmx_capability.pin.one_settings & PIN_PREEMPTION_TIMER;
+    caps->guest_timer = has_timer();
     caps->nested_1g = vmx_capability.ept_vpid & EPT_1G;
     return vmx_capability_report(&vmx_capability, out);
 }
@@ -90,9 +97,10 @@ static void entry_failed(struct vcpu *vcpu, struct exit *exit)
 static void vmx_run(struct vcpu *vcpu, struct exit *exit)
 {
     struct vmx_vcpu *v = vmx_of(vcpu);
+    /* Once for each look at the console: exits that are dealt with below must not wind it up again. */
+    if (v->timer != 0)
+        vmcs_write(VMCS_PREEMPTION_TIMER, v->timer);
     for (;;) {
-        if (v->timer != 0)
-            vmcs_write(VMCS_PREEMPTION_TIMER, v->timer);
         switch (vmx_enter(vcpu, v->launched)) {
         case VMX_KICKED:
             *exit = (struct exit){.kind = EXIT_KICK};
@@ -104,6 +112,10 @@ static void vmx_run(struct vcpu *vcpu, struct exit *exit)
             v->launched = true;
             if (vmx_exit_decode(vcpu, exit))
                 return;
+            if (v->timer != 0) { /* the console's CPU: it must get its look even when no guest instruction ever completes */
+                *exit = (struct exit){.kind = EXIT_TIMER};
+                return;
+            }
             break;
         }
     }
@@ -189,7 +201,7 @@ static void vmx_interrupt_quiet(struct vcpu *vcpu) { window_set(vcpu, PROCESSOR_
 
 static bool vmx_set_timer(struct vcpu *vcpu, uint64_t ticks)
 {
-    if (!(vmx_capability.pin.one_settings & PIN_PREEMPTION_TIMER))
+    if (!has_timer())
         return false;
     /* Counts down by 1 each time bit X of the TSC changes: X is IA32_VMX_MISC[4:0]. */
     uint64_t value = ticks >> (vmx_capability.misc & 31);

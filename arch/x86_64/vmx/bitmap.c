@@ -22,7 +22,6 @@ static void give(uint8_t *bitmap, uint32_t number)
 void vmx_msr_bitmap_fill(uint64_t *page, bool virtual_interrupts)
 {
     uint8_t *bitmap = (uint8_t *)page;
-    msr_constants_index();
     memset(bitmap, 0xff, PAGE_SIZE);
     for (size_t i = 0; i < msr_rule_count; i++) {
         const struct msr_rule *rule = &msr_rules[i];

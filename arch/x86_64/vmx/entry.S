@@ -26,6 +26,7 @@
 #define RSI 6
 #define RDI 7
 #define FIELD(offset) (offset - 128)(%rsp)
+#define FIELD_AT(offset, index, scale) (offset - 128)(%rsp, index, scale)
 
     .text
     .balign 16
@@ -38,6 +39,8 @@ vmx_enter:
     push %r13
     push %r14
     push %r15
+    lea 128(%rdi), %rax
+    push %rax                           /* what RSP is on the fast path: see CALL_C */
     mov %rsp, VCPU_HOST_RSP(%rdi)
 window_full:
     cmpl $0, %gs:PERCPU_KICKED          /* an NMI from here to the entry lands at kicked_full */
@@ -72,23 +75,6 @@ leave_full:
     mov VCPU_HOST_RSP(%rdi), %rsp
     jmp return
 
-    .balign 16
-    .globl vmx_exit_landing
-vmx_exit_landing:
-    mov %rax, GPR(RAX)
-    mov %rcx, GPR(RCX)
-    mov %rdx, GPR(RDX)
-    mov $VMCS_EXIT_REASON, %eax
-    vmread %rax, %rax
-    cmp $VMX_REASON_VMCALL, %eax
-    je fast_hypercall
-    cmp $VMX_REASON_CPUID, %eax
-    je fast_cpuid
-    lea -VMX_REASON_RDMSR(%rax), %ecx
-    cmp $(VMX_REASON_WRMSR - VMX_REASON_RDMSR), %ecx
-    jbe fast_msr
-    jmp slow
-
 /* Moves the guest past its instruction: what vmx_backend_advance does. Anything out of the ordinary goes the slow way. */
 .macro ADVANCE_OR slow
     mov $VMCS_GUEST_RFLAGS, %eax
@@ -103,9 +89,121 @@ vmx_exit_landing:
     vmread %rax, %rax
     mov $VMCS_GUEST_RIP, %ecx
     vmread %rcx, %rdx
+    cmp $-16, %edx                      /* might pass 4 GiB: where that is, depends on the mode */
+    jae \slow
     add %rax, %rdx
     vmwrite %rdx, %rcx
 .endm
+
+/* Registers that a C function may change, beside RAX, RCX and RDX; those that it keeps. RSP is in the VMCS. */
+.macro SAVE_VOLATILE
+    mov %rsi, GPR(RSI)
+    mov %rdi, GPR(RDI)
+    mov %r8, GPR(8)
+    mov %r9, GPR(9)
+    mov %r10, GPR(10)
+    mov %r11, GPR(11)
+.endm
+.macro SAVE_REST
+    mov %rbx, GPR(RBX)
+    mov %rbp, GPR(RBP)
+    mov %r12, GPR(12)
+    mov %r13, GPR(13)
+    mov %r14, GPR(14)
+    mov %r15, GPR(15)
+.endm
+.macro LOAD_VOLATILE
+    mov GPR(RSI), %rsi
+    mov GPR(RDI), %rdi
+    mov GPR(8), %r8
+    mov GPR(9), %r9
+    mov GPR(10), %r10
+    mov GPR(11), %r11
+    mov GPR(RAX), %rax
+    mov GPR(RCX), %rcx
+    mov GPR(RDX), %rdx
+.endm
+
+/* Calls bool function(struct vcpu *) of fast_exit.c with all saved that it may change; false: the slow way. */
+.macro CALL_C function
+    SAVE_VOLATILE
+    lea -128(%rsp), %rdi
+    mov VCPU_HOST_RSP(%rdi), %rsp
+    call \function
+    pop %rsp                            /* vmx_enter has left there where it was */
+    test %al, %al
+    jz slow_saved
+.endm
+/* The same for an instruction, past which the guest goes on. */
+.macro CALL_C_AND_ADVANCE function, counter
+    CALL_C \function
+    incq FIELD(\counter)
+    mov $VMCS_EXIT_LENGTH, %eax
+    vmread %rax, %rax
+    mov $VMCS_GUEST_RIP, %ecx
+    vmread %rcx, %rdx
+    add %rax, %rdx
+    vmwrite %rdx, %rcx
+    LOAD_VOLATILE
+    jmp resume
+.endm
+
+    .balign 16
+    .globl vmx_exit_landing
+vmx_exit_landing:
+    mov %rax, GPR(RAX)
+    mov %rcx, GPR(RCX)
+    mov %rdx, GPR(RDX)
+    mov $VMCS_EXIT_REASON, %eax
+    vmread %rax, %rax
+    cmp $VMX_REASON_IO, %eax            /* the hottest first */
+    je fast_port
+    cmp $VMX_REASON_WRMSR, %eax
+    je fast_wrmsr
+    cmp $VMX_REASON_VMCALL, %eax
+    je fast_hypercall
+    cmp $VMX_REASON_CPUID, %eax
+    je fast_cpuid
+    cmp $VMX_REASON_RDMSR, %eax
+    jne not_rdmsr
+
+fast_rdmsr:
+    mov GPR(RCX), %eax
+    cmp $(MSR_CACHE_END - 1), %eax
+    ja fast_rdmsr_c
+    movzbl FIELD_AT(VCPU_MSR_SLOTS, %rax, 1), %eax
+    bt %eax, FIELD(VCPU_MSR_READABLE)
+    jnc fast_rdmsr_c
+    ADVANCE_OR slow
+    incq FIELD(VCPU_EXITS_MSR_READ)
+    mov GPR(RCX), %rcx
+    mov %ecx, %edx
+    movzbl FIELD_AT(VCPU_MSR_SLOTS, %rdx, 1), %edx
+    mov FIELD_AT(VCPU_MSR_VALUES, %rdx, 8), %rdx
+    mov %edx, %eax
+    shr $32, %rdx
+    jmp resume
+
+fast_wrmsr:
+    mov GPR(RCX), %eax
+    cmp $(MSR_CACHE_END - 1), %eax
+    ja fast_wrmsr_c
+    movzbl FIELD_AT(VCPU_MSR_SLOTS, %rax, 1), %eax
+    bt %eax, FIELD(VCPU_MSR_WRITABLE)
+    jnc slow
+    ADVANCE_OR slow
+    incq FIELD(VCPU_EXITS_MSR_WRITE)
+    mov GPR(RAX), %rax
+    mov GPR(RCX), %rcx
+    mov GPR(RDX), %rdx
+    jmp resume
+
+fast_wrmsr_c:
+    CALL_C_AND_ADVANCE vmx_fast_wrmsr, VCPU_EXITS_MSR_WRITE
+fast_rdmsr_c:
+    CALL_C_AND_ADVANCE vmx_fast_rdmsr, VCPU_EXITS_MSR_READ
+fast_port:
+    CALL_C_AND_ADVANCE vmx_fast_port, VCPU_EXITS_PORT
 
 fast_hypercall:
     cmpq $0, GPR(RAX)                   /* HYPERCALL_NOTHING answers itself */
@@ -141,59 +239,52 @@ resume:
 resume_end:
     jmp slow_failed
 
-/* RDMSR, WRMSR: a leaf function that keeps every register but RAX decides; 0: the slow way. */
-fast_msr:
-    mov %rdi, GPR(RDI)
-    mov %rsi, GPR(RSI)
-    mov %eax, %esi
-    lea -128(%rsp), %rdi
-    mov VCPU_HOST_RSP(%rdi), %rsp
-    call vmx_fast_msr
-    lea 128(%rdi), %rsp
-    mov GPR(RDI), %rdi
-    mov GPR(RSI), %rsi
-    test %al, %al
-    jz slow
-    ADVANCE_OR slow
-    mov GPR(RAX), %rax
-    mov GPR(RCX), %rcx
-    mov GPR(RDX), %rdx
+not_rdmsr:
+    cmp $VMX_REASON_EPT_VIOLATION, %eax
+    je fast_memory
+    cmp $VMX_REASON_EXTERNAL_INTERRUPT, %eax
+    jne slow
+    CALL_C vmx_fast_interrupt
+    incq FIELD(VCPU_EXITS_INTERRUPT)
+    LOAD_VOLATILE
     jmp resume
 
-/* Everything else: all registers are saved, and vmx_enter returns. */
+fast_memory:
+    SAVE_REST                           /* the instruction may name any register */
+    CALL_C vmx_fast_memory
+    mov GPR(RBX), %rbx
+    mov GPR(RBP), %rbp
+    mov GPR(12), %r12
+    mov GPR(13), %r13
+    mov GPR(14), %r14
+    mov GPR(15), %r15
+    LOAD_VOLATILE
+    jmp resume
+
+/* Everything else: the rest of the registers is saved, and vmx_enter returns. Each way in knows what is saved already. */
 slow:
-    mov GPR(RAX), %rax
-    mov GPR(RCX), %rcx
-    mov GPR(RDX), %rdx
-    push %r15
-    xor %r15d, %r15d                    /* VMX_EXITED */
-    jmp save
+    xor %eax, %eax                      /* VMX_EXITED; RAX, RCX, RDX are saved */
+    jmp save_volatile
+slow_saved:
+    xor %eax, %eax                      /* all that C may change is saved */
+    jmp save_rest
 kicked_fast:
-    push %r15
-    mov $2, %r15d                       /* VMX_KICKED */
-    jmp save
+    mov %rax, GPR(RAX)
+    mov $2, %eax                        /* VMX_KICKED */
+    jmp save_all
 slow_failed:
-    push %r15
-    mov $1, %r15d                       /* VMX_FAILED */
-save:
-    push %r14
-    push %r13
-    push %r12
-    push %r11
-    push %r10
-    push %r9
-    push %r8
-    push %rdi
-    push %rsi
-    push %rbp
-    push %rax                           /* the slot of RSP, which is in the VMCS */
-    push %rbx
-    push %rdx
-    push %rcx
-    push %rax
-    mov %r15d, %eax
-    mov VCPU_HOST_RSP(%rsp), %rsp
+    mov %rax, GPR(RAX)
+    mov $1, %eax                        /* VMX_FAILED */
+save_all:
+    mov %rcx, GPR(RCX)
+    mov %rdx, GPR(RDX)
+save_volatile:
+    SAVE_VOLATILE
+save_rest:
+    SAVE_REST
+    mov FIELD(VCPU_HOST_RSP), %rsp
 return:
+    add $8, %rsp
     pop %r15
     pop %r14
     pop %r13

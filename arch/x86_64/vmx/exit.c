@@ -2,6 +2,7 @@
  * The hardware's exit record into the neutral one. SDM vol. 3, appendix "VMX Basic Exit Reasons" and
  * "Information for VM Exits".
  */
+#include "arch/x86_64/apic.h"
 #include "arch/x86_64/cpu.h"
 #include "arch/x86_64/vmx/exit_reason.h"
 #include "arch/x86_64/vmx/vmx.h"
@@ -44,7 +45,7 @@ static void vectoring_replay(void)
  * Gives a #DB back to the guest, with what its delivery would have done: DR6 gets the causes ("Exit Qualification for Debug
  * Exceptions"), DR7.GD and the last-branch recording are switched off.
  */
-static void debug_exception_return(void)
+static void debug_exception_return(unsigned type)
 {
     uint64_t causes = vmcs_read(VMCS_EXIT_QUALIFICATION), dr6;
     __asm__ volatile("mov %%dr6, %0" : "=r"(dr6));
@@ -52,7 +53,10 @@ static void debug_exception_return(void)
     __asm__ volatile("mov %0, %%dr6" : : "r"(dr6));
     vmcs_write(VMCS_GUEST_DR7, vmcs_read(VMCS_GUEST_DR7) & ~DR7_GD);
     vmcs_write(VMCS_GUEST_DEBUGCTL, vmcs_read(VMCS_GUEST_DEBUGCTL) & ~DEBUGCTL_LBR);
-    vmx_inject(VECTOR_DB, INTERRUPTION_HARDWARE, false, 0);
+    /* INT1 is delivered as what it was, else the instruction would run again for ever. */
+    if (type == INTERRUPTION_PRIVILEGED_SOFTWARE)
+        vmcs_write(VMCS_ENTRY_LENGTH, vmcs_read(VMCS_EXIT_LENGTH));
+    vmx_inject(VECTOR_DB, type, false, 0);
 }
 
 static bool exception_decode(struct exit *exit)
@@ -67,7 +71,7 @@ static bool exception_decode(struct exit *exit)
     exit->kind = EXIT_EXCEPTION;
     exit->vector = (uint8_t)INTERRUPTION_VECTOR(info);
     if (exit->vector == VECTOR_DB) {
-        debug_exception_return();
+        debug_exception_return(INTERRUPTION_TYPE(info));
         return false;
     }
     if (exit->vector == VECTOR_AC) {
@@ -155,6 +159,8 @@ bool vmx_exit_decode(struct vcpu *vcpu, struct exit *exit)
     case VMX_REASON_EXCEPTION_OR_NMI:
         return exception_decode(exit);
     case VMX_REASON_EXTERNAL_INTERRUPT:
+        if (vmcs_read(VMCS_EXIT_INTERRUPTION) & INTERRUPTION_VALID)
+            apic_interrupted(); /* the exit has acknowledged it */
         return plain(exit, EXIT_INTERRUPT);
     case VMX_REASON_TRIPLE_FAULT:
         return plain(exit, EXIT_TRIPLE_FAULT);

@@ -8,6 +8,7 @@
 #define VMX_REASON_TRIPLE_FAULT           2
 #define VMX_REASON_INTERRUPT_WINDOW       7
 #define VMX_REASON_NMI_WINDOW             8
+#define VMX_REASON_TASK_SWITCH            9
 #define VMX_REASON_CPUID                  10
 #define VMX_REASON_GETSEC                 11
 #define VMX_REASON_HLT                    12

@@ -99,8 +99,9 @@ static void controls_write(const struct vcpu *vcpu, struct vmx_vcpu *v)
     vmcs_write(VMCS_PROCESSOR_CONTROLS, v->processor_controls);
     vmcs_write(VMCS_SECONDARY_CONTROLS, v->secondary_controls);
     vmcs_write(VMCS_EXIT_CONTROLS,
-               vmx_legal(EXIT_CONTROL_SAVE_DEBUG | EXIT_CONTROL_HOST_64BIT | EXIT_CONTROL_SAVE_PAT |
-                             EXIT_CONTROL_LOAD_PAT | EXIT_CONTROL_SAVE_EFER | EXIT_CONTROL_LOAD_EFER,
+               vmx_legal(EXIT_CONTROL_SAVE_DEBUG | EXIT_CONTROL_HOST_64BIT | EXIT_CONTROL_ACKNOWLEDGE | EXIT_CONTROL_SAVE_PAT |
+                             EXIT_CONTROL_LOAD_PAT | EXIT_CONTROL_SAVE_EFER | EXIT_CONTROL_LOAD_EFER |
+                             (v->timer != 0 ? EXIT_CONTROL_SAVE_TIMER : 0),
                          c->exit));
     vmcs_write(VMCS_ENTRY_CONTROLS,
                vmx_legal(ENTRY_CONTROL_LOAD_DEBUG | ENTRY_CONTROL_LOAD_PAT | ENTRY_CONTROL_LOAD_EFER, c->entry));

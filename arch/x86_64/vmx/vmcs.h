@@ -43,10 +43,12 @@ enum vmcs_segment { SEGMENT_ES, SEGMENT_CS, SEGMENT_SS, SEGMENT_DS, SEGMENT_FS, 
 /* "Primary VM-Exit Controls" */
 #define EXIT_CONTROL_SAVE_DEBUG   (1u << 2)
 #define EXIT_CONTROL_HOST_64BIT   (1u << 9)
+#define EXIT_CONTROL_ACKNOWLEDGE  (1u << 15)
 #define EXIT_CONTROL_SAVE_PAT     (1u << 18)
 #define EXIT_CONTROL_LOAD_PAT     (1u << 19)
 #define EXIT_CONTROL_SAVE_EFER    (1u << 20)
 #define EXIT_CONTROL_LOAD_EFER    (1u << 21)
+#define EXIT_CONTROL_SAVE_TIMER   (1u << 22)
 
 /* "VM-Entry Controls" */
 #define ENTRY_CONTROL_LOAD_DEBUG  (1u << 2)

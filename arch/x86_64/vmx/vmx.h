@@ -48,5 +48,12 @@ enum vmx_entered { VMX_EXITED = 0, VMX_FAILED = 1, VMX_KICKED = 2 };
 enum vmx_entered vmx_enter(struct vcpu *vcpu, bool launched);
 extern const char vmx_exit_landing[];
 
+/* fast_exit.c, called by entry.S. True: done, and only a new RIP is wanted; false: nothing done. */
+bool vmx_fast_port(struct vcpu *vcpu);
+bool vmx_fast_rdmsr(struct vcpu *vcpu);
+bool vmx_fast_wrmsr(struct vcpu *vcpu);
+bool vmx_fast_interrupt(struct vcpu *vcpu); /* no instruction: the RIP stays */
+bool vmx_fast_memory(struct vcpu *vcpu); /* this one moves the guest past its instruction too */
+
 /* bitmap.c */
 void vmx_msr_bitmap_fill(uint64_t *page, bool virtual_interrupts);

@@ -1,0 +1,99 @@
+/*
+ * The part of the fast path that is C, and the step past the instruction. What is declined here goes the general way,
+ * which decides the same by the same tables.
+ */
+#include "core/fast.h"
+#include "arch/x86_64/apic.h"
+#include "arch/x86_64/fast_icr.h"
+#include "arch/x86_64/msr_index.h"
+#include "arch/x86_64/vmx/vmx.h"
+#include "core/fast_apic.h"
+#include "core/fast_memory.h"
+
+#define RFLAGS_TF (1u << 8)
+/* "Exit Qualification for I/O Instructions": size - 1, string, REP; then the direction and the port. */
+#define IO_NOT_A_BYTE 0x37u
+#define IO_IN         0x08u
+
+/* "Exit Qualification for EPT Violations": a data write; the linear address is valid; the access itself was refused. */
+#define EPT_ACCESS_MASK 0x187u
+#define EPT_READ        0x181u
+#define EPT_WRITE       0x182u
+#define RIGHTS_LONG     (1u << 13)
+
+enum { MAX_INSTRUCTION = 15 };
+
+/* vmcs_read for fields that are there on every CPU. */
+static inline uint64_t field_read(uint64_t field)
+{
+    uint64_t value;
+    __asm__ volatile("vmread %1, %0" : "=r"(value) : "r"(field) : "cc");
+    return value;
+}
+
+/*
+ * Whether moving the guest past its instruction takes no more than a new RIP. Otherwise there is a #DB due after it, a
+ * shadow that ends with it, or 4 GiB might be passed, where it depends on the mode what comes next.
+ */
+static inline bool is_plain(uint64_t rip)
+{
+    return (field_read(VMCS_GUEST_RFLAGS) & RFLAGS_TF) == 0 &&
+           (field_read(VMCS_GUEST_INTERRUPTIBILITY) & (INTERRUPTIBILITY_STI | INTERRUPTIBILITY_MOV_SS)) == 0 &&
+           (uint32_t)rip < UINT32_MAX - MAX_INSTRUCTION;
+}
+
+bool vmx_fast_port(struct vcpu *vcpu)
+{
+    if (!is_plain(field_read(VMCS_GUEST_RIP)))
+        return false;
+    uint32_t q = (uint32_t)field_read(VMCS_EXIT_QUALIFICATION);
+    return (q & IO_NOT_A_BYTE) == 0 && fast_port(vcpu, q >> 16, (q & IO_IN) != 0);
+}
+
+bool vmx_fast_rdmsr(struct vcpu *vcpu) { return is_plain(field_read(VMCS_GUEST_RIP)) && fast_apic_read(vcpu); }
+
+bool vmx_fast_wrmsr(struct vcpu *vcpu)
+{
+    if (!is_plain(field_read(VMCS_GUEST_RIP)))
+        return false;
+    return (uint32_t)vcpu->gpr[GPR_RCX] == MSR_X2APIC_ICR ? fast_icr_write(vcpu) : fast_apic_write(vcpu);
+}
+
+/* The timer of a vCPU whose local APIC is a model; the exit has acknowledged the interrupt. */
+bool vmx_fast_interrupt(struct vcpu *vcpu)
+{
+    uint32_t blocked = INTERRUPTIBILITY_STI | INTERRUPTIBILITY_MOV_SS;
+    if (!(field_read(VMCS_EXIT_INTERRUPTION) & INTERRUPTION_VALID) ||
+        (field_read(VMCS_IDT_VECTORING) & INTERRUPTION_VALID) || !(field_read(VMCS_GUEST_RFLAGS) & RFLAGS_IF) ||
+        (field_read(VMCS_GUEST_INTERRUPTIBILITY) & blocked))
+        return false;
+    int vector = fast_apic_timer(vcpu);
+    if (vector < 0)
+        return false;
+    apic_end_interrupt();
+    vmcs_write(VMCS_ENTRY_INTERRUPTION, (uint32_t)vector | INTERRUPTION_EXTERNAL << 8 | INTERRUPTION_VALID);
+    return true;
+}
+
+bool vmx_fast_memory(struct vcpu *vcpu)
+{
+    uint32_t q = (uint32_t)field_read(VMCS_EXIT_QUALIFICATION) & EPT_ACCESS_MASK;
+    if ((q != EPT_READ && q != EPT_WRITE) || (field_read(VMCS_IDT_VECTORING) & INTERRUPTION_VALID) ||
+        !(field_read(VMCS_GUEST_CS_RIGHTS) & RIGHTS_LONG) || !(field_read(VMCS_GUEST_EFER) & EFER_LMA))
+        return false;
+    uint64_t rip = field_read(VMCS_GUEST_RIP);
+    if (!is_plain(rip))
+        return false;
+    struct fast_access access = {
+        .rip = rip,
+        .cr3 = field_read(VMCS_GUEST_CR3),
+        .cr4 = field_read(VMCS_GUEST_CR4),
+        .address = field_read(VMCS_GUEST_PHYSICAL_ADDRESS),
+        .write = q == EPT_WRITE,
+    };
+    uint8_t length = fast_memory(vcpu, &access);
+    if (length == 0)
+        return false;
+    vmcs_write(VMCS_GUEST_RIP, rip + length);
+    return true;
+}

@@ -1,0 +1,108 @@
+#include "arch/x86_64/wide.h"
+
+#include "arch/x86_64/cpu.h"
+#include "arch/x86_64/cpu_instructions.h"
+#include "arch/x86_64/msr_index.h"
+#include "core/bytes.h"
+
+/* wide.S. `to` is a multiple of 64 bytes, `blocks` is not 0. */
+enum { WIDE_BLOCK = 2048, WIDE_ALIGNMENT = 64 };
+void wide_zero_512(void *to, size_t blocks);
+void wide_zero_256(void *to, size_t blocks);
+void wide_zero_128(void *to, size_t blocks);
+void wide_copy_512(void *to, const void *from, size_t blocks);
+void wide_copy_256(void *to, const void *from, size_t blocks);
+void wide_copy_128(void *to, const void *from, size_t blocks);
+
+bool trap_xsetbv(uint64_t value); /* trap_entry.S */
+
+/* SDM vol. 1, "Enabling the XSAVE Feature Set": components that an instruction of that width needs. */
+#define XCR0_AVX    0x07ull /* with x87 and SSE */
+#define XCR0_AVX512 0xe7ull
+
+/* One width. Its instructions are there when CPUID says so, and usable with these components in XCR0 (0: without). */
+static const struct width {
+    uint64_t components;
+    uint32_t leaf1_ecx, leaf7_ebx;
+    void (*zero)(void *to, size_t blocks);
+    void (*copy)(void *to, const void *from, size_t blocks);
+} widths[] = {
+    {XCR0_AVX512, 0, 1u << 16, wide_zero_512, wide_copy_512}, /* AVX512F */
+    {XCR0_AVX, 1u << 28, 0, wide_zero_256, wide_copy_256},    /* AVX */
+    {0, 0, 0, wide_zero_128, wide_copy_128},                  /* SSE2: part of every 64-bit CPU */
+};
+
+static uint64_t xcr0_read(void)
+{
+    uint32_t low, high;
+    __asm__ volatile("xgetbv" : "=a"(low), "=d"(high) : "c"(0));
+    return (uint64_t)high << 32 | low;
+}
+
+static bool has(const struct width *width)
+{
+    struct cpuid_regs top, leaf1, leaf7 = {0}, xsave = {0};
+    if (width->components == 0)
+        return true;
+    if ((cr4_read() & CR4_OSXSAVE) == 0)
+        return false;
+    cpu_cpuid(0, 0, &top);
+    cpu_cpuid(1, 0, &leaf1);
+    if (top.eax >= 7)
+        cpu_cpuid(7, 0, &leaf7);
+    if (top.eax >= 0xd)
+        cpu_cpuid(0xd, 0, &xsave);
+    return (leaf1.ecx & width->leaf1_ecx) == width->leaf1_ecx && (leaf7.ebx & width->leaf7_ebx) == width->leaf7_ebx &&
+           (xsave.eax & width->components) == width->components;
+}
+
+/* Makes the widest one usable; *before is for width_close. NULL: not even SSE, which early code has not switched on. */
+static const struct width *width_open(uint64_t *before)
+{
+    if ((cr4_read() & CR4_OSFXSR) == 0)
+        return NULL;
+    const struct width *width = widths;
+    while (!has(width))
+        width++;
+    if (width->components == 0)
+        return width;
+    *before = xcr0_read();
+    return trap_xsetbv(*before | width->components) ? width : &widths[array_size(widths) - 1];
+}
+
+static void width_close(const struct width *width, uint64_t before)
+{
+    if (width->components != 0 && !trap_xsetbv(before))
+        return; /* it has been in force before */
+}
+
+static bool is_wide(const void *to, size_t size)
+{
+    return size >= WIDE_BLOCK && (uintptr_t)to % WIDE_ALIGNMENT == 0;
+}
+
+void wide_zero(void *to, size_t size)
+{
+    uint64_t before = 0;
+    size_t done = 0;
+    const struct width *width = is_wide(to, size) ? width_open(&before) : NULL;
+    if (width != NULL) {
+        done = size / WIDE_BLOCK * WIDE_BLOCK;
+        width->zero(to, size / WIDE_BLOCK);
+        width_close(width, before);
+    }
+    memset((char *)to + done, 0, size - done);
+}
+
+void wide_copy(void *to, const void *from, size_t size)
+{
+    uint64_t before = 0;
+    size_t done = 0;
+    const struct width *width = is_wide(to, size) ? width_open(&before) : NULL;
+    if (width != NULL) {
+        done = size / WIDE_BLOCK * WIDE_BLOCK;
+        width->copy(to, from, size / WIDE_BLOCK);
+        width_close(width, before);
+    }
+    memcpy((char *)to + done, (const char *)from + done, size - done);
+}

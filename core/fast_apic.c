@@ -1,0 +1,66 @@
+#include "core/fast_apic.h"
+
+#include "core/cpu.h"
+#include "core/local_apic_fast.h"
+#include "core/partition.h"
+
+enum { MSR_TSC_DEADLINE = 0x6e0, MSR_X2APIC_EOI = 0x80b };
+
+bool fast_apic_read(struct vcpu *vcpu)
+{
+    uint64_t value;
+
+    if (vcpu->apic == NULL || !local_apic_fast_read(vcpu->apic, (uint32_t)vcpu->gpr[GPR_RCX], &value))
+        return false;
+    vcpu->gpr[GPR_RAX] = (uint32_t)value;
+    vcpu->gpr[GPR_RDX] = value >> 32;
+    return true;
+}
+
+/* The run loop's own reasons to come back stay in force. */
+static void timer_set(const struct vcpu *vcpu, uint64_t deadline)
+{
+    cpu_timer_set(deadline < vcpu->loop_due ? deadline : vcpu->loop_due);
+}
+
+static bool write_deadline(struct vcpu *vcpu, uint64_t value)
+{
+    if (!local_apic_fast_deadline(vcpu->apic, value, cpu_clock()))
+        return false;
+    timer_set(vcpu, local_apic_next_deadline(vcpu->apic));
+    return true;
+}
+
+/* The 8259s can interrupt the first vCPU, and their output is looked at by the run loop alone. */
+static bool is_quiet(const struct vcpu *vcpu)
+{
+    return vcpu->index != 0 || !platform_extint(vcpu->partition->platform);
+}
+
+bool fast_apic_write(struct vcpu *vcpu)
+{
+    uint64_t value = vcpu->gpr[GPR_RDX] << 32 | (uint32_t)vcpu->gpr[GPR_RAX];
+
+    if (vcpu->apic == NULL)
+        return false;
+    switch ((uint32_t)vcpu->gpr[GPR_RCX]) {
+    case MSR_X2APIC_EOI:
+        return value == 0 && is_quiet(vcpu) && local_apic_fast_eoi(vcpu->apic);
+    case MSR_TSC_DEADLINE:
+        return write_deadline(vcpu, value);
+    default:
+        return false;
+    }
+}
+
+int fast_apic_timer(struct vcpu *vcpu)
+{
+    uint64_t now = cpu_clock();
+
+    if (vcpu->apic == NULL || now >= vcpu->loop_due || !is_quiet(vcpu))
+        return -1;
+    int vector = local_apic_fast_timer(vcpu->apic, now);
+    if (vector >= 0)
+        cpu_timer_set(vcpu->loop_due); /* the guest's deadline is gone */
+    return vector;
+}

@@ -1,0 +1,133 @@
+/* Tables and small sums; who calls when is core/lifecycle.c's and core/exit_fault.c's business. */
+#include "core/fault.h"
+
+#include "core/config.h"
+
+enum { FIRST_BACK_OFF_MS = 1000, LARGEST_SHIFT = 20 };
+
+static enum fault_action action_of_on_stop(enum stop_action action)
+{
+    switch (action) {
+    case ON_STOP_STAY:
+        return FAULT_STOP;
+    case ON_STOP_RESTART:
+        return FAULT_RESTART;
+    case ON_STOP_HALT_BOX:
+        return FAULT_HALT_BOX;
+    case ON_STOP_REBOOT_BOX:
+        return FAULT_REBOOT_BOX;
+    }
+    return FAULT_STOP;
+}
+
+static enum fault_action default_action(const struct config_partition *config, enum fault_class class)
+{
+    switch (class) {
+    case FAULT_PORT: /* guests look for devices there, and find none */
+        return FAULT_LOG;
+    case FAULT_MSR: /* guests are prepared for registers that are not there */
+        return FAULT_INJECT;
+    case FAULT_WATCHDOG: /* on a PC both are wires to the reset line */
+    case FAULT_RESET:
+        return FAULT_RESTART;
+    case FAULT_TRIPLE_FAULT:
+    case FAULT_MEMORY:
+    case FAULT_MACHINE_CHECK:
+    case FAULT_UNKNOWN:
+    case FAULT_POWER_OFF:
+    case FAULT_CLASSES:
+        return action_of_on_stop(config->on_stop);
+    }
+    return FAULT_STOP;
+}
+
+bool fault_rule_is_configured(const struct config_partition *config, enum fault_class class)
+{
+    return class < FAULT_CLASSES && config->faults[class].action != FAULT_BY_DEFAULT;
+}
+
+struct fault_rule fault_rule_find(const struct config_partition *config, enum fault_class class)
+{
+    if (fault_rule_is_configured(config, class))
+        return config->faults[class];
+    return (struct fault_rule){.action = default_action(config, class)};
+}
+
+static bool is_within(const struct config_range *ranges, uint32_t count, uint64_t first, uint64_t last)
+{
+    for (uint32_t i = 0; i < count; i++)
+        if (first >= ranges[i].first && last <= ranges[i].last)
+            return true;
+    return false;
+}
+
+bool fault_port_is_allowed(const struct config_partition *config, uint64_t port, uint8_t size)
+{
+    return size != 0 && port <= UINT16_MAX &&
+           is_within(config->allowed_ports, config->allowed_port_count, port, port + size - 1);
+}
+
+bool fault_msr_is_allowed(const struct config_partition *config, uint64_t number)
+{
+    return is_within(config->allowed_msrs, config->allowed_msr_count, number, number);
+}
+
+/* How many restarts lie within the rule's time. */
+static uint32_t restarts_within(const struct fault_history *history, uint32_t seconds, uint64_t now, uint64_t tsc_hz)
+{
+    uint32_t kept = history->count < FAULT_MAX_RESTARTS ? history->count : FAULT_MAX_RESTARTS;
+    uint32_t within = 0;
+    for (uint32_t i = 0; i < kept; i++) {
+        uint64_t ago = now > history->at[i] ? now - history->at[i] : 0;
+        within += ago / tsc_hz < seconds ? 1 : 0;
+    }
+    return within;
+}
+
+static uint64_t back_off(struct fault_rule rule, uint32_t before, uint64_t tsc_hz)
+{
+    uint64_t most = (uint64_t)rule.seconds * 1000 / (2 * rule.limit);
+    if (before == 0)
+        return 0;
+    uint64_t wait = (uint64_t)FIRST_BACK_OFF_MS << (before - 1 < LARGEST_SHIFT ? before - 1 : LARGEST_SHIFT);
+    wait = wait < most ? wait : most;
+    return wait * (tsc_hz / 1000) + (wait * (tsc_hz % 1000) + 999) / 1000; /* rounded up: it is never too short */
+}
+
+bool fault_restart_allowed(const struct fault_history *history, struct fault_rule rule, uint64_t now, uint64_t tsc_hz,
+                           uint64_t *delay, uint32_t *number)
+{
+    *delay = 0;
+    *number = 0;
+    if (rule.limit == 0 || tsc_hz == 0)
+        return rule.limit == 0;
+    uint32_t before = restarts_within(history, rule.seconds, now, tsc_hz);
+    *number = before + 1;
+    *delay = back_off(rule, before, tsc_hz);
+    return before < rule.limit;
+}
+
+void fault_restart_count(struct fault_history *history, uint64_t now)
+{
+    if (history->count >= FAULT_MAX_RESTARTS) {
+        for (uint32_t i = 1; i < FAULT_MAX_RESTARTS; i++)
+            history->at[i - 1] = history->at[i];
+        history->count = FAULT_MAX_RESTARTS - 1;
+    }
+    history->at[history->count++] = now;
+}
+
+enum fault_news fault_seen_add(struct fault_seen *seen, uint64_t what, uint32_t most)
+{
+    for (uint32_t i = 0; i < seen->count && i < FAULT_SEEN_MAX; i++)
+        if (seen->what[i] == what)
+            return FAULT_KNOWN;
+    if (seen->closed)
+        return FAULT_KNOWN;
+    if (seen->count >= most || seen->count >= FAULT_SEEN_MAX) {
+        seen->closed = true;
+        return FAULT_CLOSED;
+    }
+    seen->what[seen->count++] = what;
+    return FAULT_NEWS;
+}

@@ -1,0 +1,193 @@
+/*
+ * Boot modules of a firmware partition. What a module is shows in its first bytes: an option ROM becomes a file
+ * "genroms/NAME", which SeaBIOS runs; one kernel with a Linux setup header (such as ipxe.lkrn) becomes the kernel that
+ * the option ROM linuxboot.bin starts in real mode; everything else becomes a file "opt/NAME".
+ */
+#include "core/loader_firmware_items.h"
+
+#include "core/acpi_tables.h"
+#include "core/linux_boot.h"
+
+/* Numbers of the items (QEMU documentation, "QEMU Firmware Configuration (fw_cfg) Device"; its "fw_cfg.h"). */
+enum {
+    ITEM_CPUS = 0x05,
+    ITEM_KERNEL_ADDRESS = 0x07,
+    ITEM_KERNEL_SIZE = 0x08,
+    ITEM_MAX_CPUS = 0x0f,
+    ITEM_KERNEL = 0x11,
+    ITEM_CMDLINE_ADDRESS = 0x13,
+    ITEM_CMDLINE_SIZE = 0x14,
+    ITEM_CMDLINE = 0x15,
+    ITEM_SETUP_ADDRESS = 0x16,
+    ITEM_SETUP_SIZE = 0x17,
+    ITEM_SETUP = 0x18,
+};
+
+/* Where the option ROM puts the three parts of a kernel (Linux documentation, "The Linux/x86 Boot Protocol"). */
+enum {
+    SETUP_AT = 0x10000,
+    CMDLINE_AT = 0x20000,
+    KERNEL_AT = 0x100000,
+    HEAP_END = CMDLINE_AT - SETUP_AT - 0x200, /* relative to the end of the boot sector, "heap_end_ptr" */
+    LOADFLAG_CAN_USE_HEAP = 1u << 7,
+    LOADER_TYPE = 0xff,
+    VERSION_WITH_CMDLINE = 0x0202,
+    OPTION_ROM = 0xaa55,
+    NAME_SIZE = 8 + MACHINE_MODULE_NAME_SIZE,
+};
+
+enum module_kind { MODULE_OPTION_ROM, MODULE_KERNEL, MODULE_FILE };
+
+static enum module_kind kind_of(const struct loader_image *module, struct linux_setup_header *header)
+{
+    uint16_t start;
+    if (loader_image_read(module, 0, &start, sizeof start) && start == OPTION_ROM)
+        return MODULE_OPTION_ROM;
+    if (loader_image_read(module, LINUX_HEADER_OFFSET, header, sizeof *header) && header->magic == LINUX_MAGIC &&
+        header->boot_flag == LINUX_BOOT_FLAG)
+        return MODULE_KERNEL;
+    return MODULE_FILE;
+}
+
+static uint32_t setup_size(const struct linux_setup_header *header)
+{
+    uint32_t sectors = header->setup_sects != 0 ? header->setup_sects : LINUX_DEFAULT_SETUP_SECTORS;
+    return (sectors + 1) * LINUX_SECTOR;
+}
+
+static bool kernel_check(const struct loader_image *module, const struct linux_setup_header *header)
+{
+    if (header->version < VERSION_WITH_CMDLINE || !(header->loadflags & LINUX_LOADED_HIGH))
+        return loader_image_error(module,
+                                  "has boot protocol %u.%02u, loadflags 0x%x, expected 2.02 or later and a "
+                                  "kernel that is loaded high",
+                                  header->version >> 8, header->version & 0xffu, (unsigned)header->loadflags);
+    if (module->range.size <= setup_size(header))
+        return loader_image_error(module, "is truncated: %lu bytes, its setup code alone has %u", module->range.size,
+                                  setup_size(header));
+    return true;
+}
+
+static bool module_open(const struct plan_partition *plan, const struct machine *machine, uint32_t number,
+                        struct sink *errors, struct loader_image *out)
+{
+    if (!loader_image_open(plan, machine, plan->modules[number], "module", errors, out))
+        return false;
+    if (out->range.size <= UINT32_MAX)
+        return true;
+    return loader_image_error(out, "is too large: %lu bytes, expected less than 4 GiB", out->range.size);
+}
+
+bool loader_firmware_items_check(const struct plan_partition *plan, const struct machine *machine, struct sink *errors)
+{
+    uint32_t kernels = 0;
+    for (uint32_t i = 0; i < plan->config->module_count; i++) {
+        struct loader_image module;
+        struct linux_setup_header header;
+        if (!module_open(plan, machine, i, errors, &module))
+            return false;
+        if (kind_of(&module, &header) != MODULE_KERNEL)
+            continue;
+        if (!kernel_check(&module, &header))
+            return false;
+        if (++kernels > 1)
+            return loader_image_error(&module, "is a second kernel, expected one at most");
+    }
+    return true;
+}
+
+static bool number_add(const struct partition *p, uint16_t key, uint32_t value, uint32_t size)
+{
+    return platform_add_firmware(p->platform, &(struct firmware_item){.key = key, .bytes = &value, .size = size});
+}
+
+static bool file_add(const struct partition *p, const char *directory, const struct loader_image *module)
+{
+    char name[NAME_SIZE];
+    text_print(name, sizeof name, "%s/%s", directory, module->name);
+    return platform_add_firmware(
+        p->platform,
+        &(struct firmware_item){.name = name, .host = hpa(module->range.base), .size = (uint32_t)module->range.size});
+}
+
+/* The setup code as the boot protocol wants the loader to leave it: "The Real-Mode Kernel Header". */
+static bool setup_patch(const struct partition *p, const struct linux_setup_header *header)
+{
+    const struct {
+        uint32_t at;
+        uint32_t value;
+        uint32_t size;
+    } fields[] = {
+        {LINUX_HEADER_OFFSET + offsetof(struct linux_setup_header, type_of_loader), LOADER_TYPE, 1},
+        {LINUX_HEADER_OFFSET + offsetof(struct linux_setup_header, loadflags),
+         (uint32_t)header->loadflags | LOADFLAG_CAN_USE_HEAP, 1},
+        {LINUX_HEADER_OFFSET + offsetof(struct linux_setup_header, heap_end_ptr), HEAP_END, 2},
+        {LINUX_HEADER_OFFSET + offsetof(struct linux_setup_header, cmd_line_ptr), CMDLINE_AT, 4},
+    };
+    for (size_t i = 0; i < array_size(fields); i++)
+        for (uint32_t byte = 0; byte < fields[i].size; byte++)
+            if (!platform_patch_firmware(p->platform, ITEM_SETUP, fields[i].at + byte,
+                                         (uint8_t)(fields[i].value >> 8 * byte)))
+                return false;
+    return true;
+}
+
+static bool kernel_add(const struct partition *p, const struct loader_image *module,
+                       const struct linux_setup_header *header)
+{
+    struct slice cmdline = p->plan->config->cmdline.text;
+    uint32_t setup = setup_size(header);
+    uint32_t code = (uint32_t)module->range.size - setup;
+    struct firmware_item parts[] = {
+        {.key = ITEM_SETUP, .host = hpa(module->range.base), .size = setup},
+        {.key = ITEM_KERNEL, .host = hpa(module->range.base + setup), .size = code},
+        {.key = ITEM_CMDLINE, .bytes = cmdline.length != 0 ? cmdline.at : "", .size = (uint32_t)cmdline.length},
+    };
+    for (size_t i = 0; i < array_size(parts); i++)
+        if (!platform_add_firmware(p->platform, &parts[i]))
+            return false;
+    /* What is read past the end of the command line is 0: its terminator. */
+    return number_add(p, ITEM_SETUP_ADDRESS, SETUP_AT, 4) && number_add(p, ITEM_SETUP_SIZE, setup, 4) &&
+           number_add(p, ITEM_KERNEL_ADDRESS, KERNEL_AT, 4) && number_add(p, ITEM_KERNEL_SIZE, code, 4) &&
+           number_add(p, ITEM_CMDLINE_ADDRESS, CMDLINE_AT, 4) &&
+           number_add(p, ITEM_CMDLINE_SIZE, (uint32_t)cmdline.length + 1, 4) && setup_patch(p, header);
+}
+
+static bool module_add(const struct partition *p, const struct loader_image *module)
+{
+    struct linux_setup_header header;
+    switch (kind_of(module, &header)) {
+    case MODULE_OPTION_ROM:
+        return file_add(p, "genroms", module);
+    case MODULE_KERNEL:
+        return kernel_add(p, module, &header);
+    case MODULE_FILE:
+        return file_add(p, "opt", module);
+    }
+    return false;
+}
+
+/* SeaBIOS's console on the UART, which stands in for the screen that is not there. */
+static bool console_add(const struct partition *p)
+{
+    uint64_t port = GUEST_UART_PORT;
+    return p->plan->config->console != CONSOLE_UART ||
+           platform_add_firmware(
+               p->platform, &(struct firmware_item){.name = "etc/sercon-port", .bytes = &port, .size = sizeof port});
+}
+
+bool loader_firmware_items_add(const struct partition *p, struct sink *errors)
+{
+    bool added =
+        number_add(p, ITEM_CPUS, p->vcpu_count, 2) && number_add(p, ITEM_MAX_CPUS, p->vcpu_count, 2) && console_add(p);
+    if (!added)
+        sink_print(errors, "partition '%s': no room in the firmware's configuration\n", partition_name(p));
+    for (uint32_t i = 0; added && i < p->plan->config->module_count; i++) {
+        struct loader_image module;
+        if (!module_open(p->plan, p->machine, i, errors, &module))
+            return false;
+        if (!module_add(p, &module))
+            return loader_image_error(&module, "does not fit into the firmware's configuration");
+    }
+    return added;
+}

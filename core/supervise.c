@@ -1,0 +1,123 @@
+#include "core/supervise.h"
+
+#include "core/console.h"
+#include "core/cpu.h"
+#include "core/crash_record.h"
+#include "core/exit_handle.h"
+#include "core/lifecycle.h"
+
+enum { SILENT_SECONDS = 2 };
+
+/* Of a CPU that has been kicked and has not looked yet. */
+struct silence {
+    uint64_t since; /* TSC at which that was first seen; 0: it was not */
+    uint64_t exits; /* of its vCPU then: as long as it exits it is alive, whoever kicks it meanwhile */
+    bool told;
+};
+
+static struct silence silences[MACHINE_MAX_CPUS]; /* console CPU only */
+
+static uint64_t exits_of(const struct vcpu *vcpu)
+{
+    uint64_t sum = 0;
+    for (size_t i = 0; i < EXIT_KINDS; i++)
+        sum += __atomic_load_n(&vcpu->stats.exits[i], __ATOMIC_RELAXED);
+    return sum;
+}
+
+static void check_answers(const struct vcpu *vcpu, uint64_t now, uint64_t tsc_hz)
+{
+    struct silence *s = &silences[vcpu->cpu];
+    const char *name = partition_name(vcpu->partition);
+    if (!cpu_kick_waits(vcpu->cpu)) {
+        if (s->told)
+            log_line("%s: CPU %u answers again", name, vcpu->cpu);
+        *s = (struct silence){0};
+        return;
+    }
+    uint64_t exits = exits_of(vcpu);
+    if (s->since == 0 || exits != s->exits) {
+        s->since = now;
+        s->exits = exits;
+        return;
+    }
+    if (s->told || now < s->since || (now - s->since) / tsc_hz < SILENT_SECONDS)
+        return;
+    s->told = true;
+    log_line("%s: CPU %u has not answered an NMI for %d s: its firmware holds it, or it is broken", name, vcpu->cpu,
+             SILENT_SECONDS);
+    crash_record_line("%s: CPU %u has not answered an NMI for %d s", name, vcpu->cpu, SILENT_SECONDS);
+}
+
+static void watchdog_expired(struct partition *p, const char *what)
+{
+    static const struct interrupt_message nmi = {.delivery = DELIVERY_NMI};
+    switch (fault_rule_find(p->plan->config, FAULT_WATCHDOG).action) {
+    case FAULT_LOG:
+        log_line("%s: %s has run out: it goes on", partition_name(p), what);
+        return;
+    case FAULT_INJECT:
+        log_line("%s: %s has run out: it gets an NMI", partition_name(p), what);
+        (void)partition_request(&p->vcpus[0], &nmi); /* true: an NMI always is one */
+        return;
+    case FAULT_BY_DEFAULT:
+    case FAULT_STOP:
+    case FAULT_RESTART:
+    case FAULT_HALT_BOX:
+    case FAULT_REBOOT_BOX:
+        lifecycle_fault(p, FAULT_WATCHDOG, "%s has run out", what);
+        return;
+    }
+}
+
+static void heartbeat_hold(struct partition *p, uint64_t now)
+{
+    uint64_t due = __atomic_load_n(&p->heartbeat_due, __ATOMIC_ACQUIRE);
+    uint64_t again = now + __atomic_load_n(&p->heartbeat_ticks, __ATOMIC_RELAXED);
+    if (due != 0)
+        __atomic_compare_exchange_n(&p->heartbeat_due, &due, again, false, __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE);
+}
+
+static void check_heartbeat(struct partition *p, uint64_t now)
+{
+    uint64_t due = __atomic_load_n(&p->heartbeat_due, __ATOMIC_ACQUIRE);
+    if (due == 0 || now < due)
+        return;
+    /* False: the guest has just called. */
+    if (__atomic_compare_exchange_n(&p->heartbeat_due, &due, 0, false, __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE))
+        watchdog_expired(p, "its heartbeat");
+}
+
+static void check_watchdog(struct partition *p, uint64_t now)
+{
+    if (now >= platform_watchdog_due(p->platform) && platform_watchdog_expire(p->platform, now))
+        watchdog_expired(p, "its watchdog");
+}
+
+/* The time a guest spends paused is not its own. */
+static void hold(struct partition *p, uint64_t now)
+{
+    heartbeat_hold(p, now);
+    if (platform_watchdog_due(p->platform) != UINT64_MAX)
+        platform_watchdog_hold(p->platform, now);
+}
+
+static void check_partition(struct partition *p, uint64_t now, uint64_t tsc_hz)
+{
+    enum partition_state state = __atomic_load_n(&p->state, __ATOMIC_ACQUIRE);
+    lifecycle_restart_due(p, now);
+    if (state == PARTITION_PAUSED) {
+        hold(p, now);
+    } else if (state == PARTITION_RUNNING && lifecycle_settled(p)) {
+        check_heartbeat(p, now);
+        check_watchdog(p, now);
+    }
+    for (uint32_t i = 0; i < p->vcpu_count; i++)
+        check_answers(&p->vcpus[i], now, tsc_hz);
+}
+
+void supervise(uint64_t now, uint64_t tsc_hz)
+{
+    for (uint32_t i = 0; tsc_hz != 0 && i < partition_table.count; i++)
+        check_partition(&partition_table.partitions[i], now, tsc_hz);
+}
