@@ -49,7 +49,15 @@ boot_entry32:
     ljmp $0x08, $boot_entry64
 
 no_long_mode:
-    mov $boot_no_long_mode, %esi
+    mov $boot_uart_setup, %esi          /* the port has any number of data bits until it is told */
+4:  movzwl (%esi), %edx
+    test %edx, %edx
+    jz 5f
+    mov 2(%esi), %al
+    out %al, %dx
+    add $3, %esi
+    jmp 4b
+5:  mov $boot_no_long_mode, %esi
 1:  mov (%esi), %al
     test %al, %al
     jz 3f
@@ -84,6 +92,14 @@ boot_entry64:
     jmp 1b
 
     .section .rodata
+boot_uart_setup:                        /* port, value: 115200 baud, 8 data bits, no parity, 1 stop bit; FIFOs off */
+    .short 0x3f9; .byte 0x00
+    .short 0x3fb; .byte 0x80
+    .short 0x3f8; .byte 0x01
+    .short 0x3f9; .byte 0x00
+    .short 0x3fb; .byte 0x03
+    .short 0x3fa; .byte 0x00
+    .short 0
 boot_no_long_mode:
     .asciz "\r\nRingfence: this CPU has no 64-bit mode with NX. Nothing can run here.\r\n"
     .balign 8

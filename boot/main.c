@@ -12,6 +12,7 @@
 #include "boot/crash_place.h"
 #include "boot/discover.h"
 #include "boot/partitions.h"
+#include "boot/report.h"
 #include "boot/self_check.h"
 #include "boot/stages.h"
 #include "core/bytes.h"
@@ -35,7 +36,7 @@ static struct multiboot2_info loader_info;
 static struct config config;
 static struct plan plan;
 static const struct backend *backend;
-static char config_text[CONFIG_MAX_SIZE + 1];
+static char config_text[CONFIG_MAX_SIZE];
 
 static void stop(struct sink *out) __attribute__((noreturn));
 static void stop(struct sink *out)
@@ -58,9 +59,10 @@ static void configuration_read(struct sink *out)
         return;
     }
     uint64_t size = machine.modules[module].range.size;
-    size_t length = size < sizeof config_text ? size : sizeof config_text; /* one byte too many: the parser says so */
+    size_t length = size <= CONFIG_MAX_SIZE ? size : 0;
     phys_read(hpa(machine.modules[module].range.base), config_text, length);
-    unsigned errors = config_parse(config_name, config_text, length, &config, out);
+    /* The parser looks at no byte of a text that is too large, and says how large it is. */
+    unsigned errors = config_parse(config_name, config_text, size, &config, out);
     if (errors != 0)
         sink_print(out, "%s: %u errors; what is named there is not started, the rest is\n", config_name, errors);
 }
@@ -98,11 +100,12 @@ static void memory_take(struct sink *out)
 static void plan_make(struct sink *out)
 {
     unsigned left_out = plan_build(config_name, &config, &machine, &plan, out);
+    left_out += partitions_drop_unfit(&plan, &machine, out);
     if (!plan_check(&plan, &machine, out))
         panic("the plan breaks a promise: see the lines above");
     partitions_create(&plan, &machine, backend, out);
     if (left_out != 0)
-        sink_print(out, "%u partitions are left out\n", left_out);
+        sink_print(out, "%u of %u partitions left out\n", left_out, config.partition_count);
 }
 
 static void start_partitions(void)
@@ -156,21 +159,21 @@ void boot_main(uint32_t magic, uint32_t info)
     stages_over("self_check");
     machine.wall_clock = cmos_clock_read() - cpu_clock() / machine.tsc_hz;
 
-    configuration_read(out);
+    configuration_read(report_sink());
     console_open();
     hpa_t crash_page;
     bool keeps_crashes = crash_place_take(&machine, &crash_page); /* first: it must lie where it lay last time */
-    memory_take(out);                       /* the hypervisor's own, out of everybody's map */
+    memory_take(report_sink());                       /* the hypervisor's own, out of everybody's map */
     if (keeps_crashes)
         crash_place_open(&machine, crash_page, map_device, out);
     else
         sink_print(out, "There is no memory for a crash record: nothing is kept of a crash.\n");
     stages_over("configuration");
-    if (!cpus_start(&machine, backend, out))
+    if (!cpus_start(&machine, backend, report_sink()))
         stop(out);
     ioapic_mask_all(&machine, map_device);
     stages_over("cpus");
-    plan_make(out);                         /* and build what it says */
+    plan_make(report_sink());                         /* and build what it says */
     stages_over("plan");
     plan_print(&plan, &machine, out);
     stages_over("plan_print");

@@ -1,6 +1,7 @@
 #include "boot/partitions.h"
 
 #include "arch/x86_64/heap.h"
+#include "core/bytes.h"
 #include "core/loader.h"
 #include "core/local_apic.h"
 #include "core/nested.h"
@@ -12,11 +13,23 @@ enum {
     TABLES_PER_GIB = 2,
 };
 
+/* Bytes of usable memory: a partition that wants more is refused, and needs no tables. */
+static uint64_t memory_limit(const struct machine *machine)
+{
+    uint64_t sum = 0;
+    for (uint32_t i = 0; i < machine->region_count; i++)
+        if (machine->regions[i].kind == MEMORY_USABLE)
+            sum += machine->regions[i].range.size;
+    return sum;
+}
+
 uint64_t partitions_memory_bound(const struct config *config, const struct machine *machine)
 {
     uint64_t bytes = SHARED_BYTES + machine->cpu_count * (uint64_t)CPU_BYTES;
     for (uint32_t i = 0; i < config->partition_count; i++) {
         /* With 2 MiB pages: a directory a GiB and the few tables of ragged ends; without, a table for each 2 MiB. */
+        if (config->partitions[i].refused || config->partitions[i].memory > memory_limit(machine))
+            continue;
         uint64_t memory = config->partitions[i].memory;
         uint64_t tables = machine->caps.nested_2m ? TABLES_PER_GIB * (memory / GIB + 1) : memory / PAGE_SIZE_2M + 8;
         bytes += PARTITION_BYTES + config->partitions[i].cpu_count * 3 * PAGE_SIZE + tables * PAGE_SIZE;
@@ -69,6 +82,16 @@ static bool create(struct partition *p, const struct backend *backend)
     return p->platform != NULL && p->output != NULL && map_memory(p, backend) && create_vcpus(p, backend);
 }
 
+unsigned partitions_drop_unfit(struct plan *plan, const struct machine *machine, struct sink *errors)
+{
+    uint32_t kept = 0, all = plan->partition_count;
+    for (uint32_t i = 0; i < all; i++)
+        if (loader_check(&plan->partitions[i], machine, errors))
+            memmove(&plan->partitions[kept++], &plan->partitions[i], sizeof plan->partitions[i]);
+    plan->partition_count = kept;
+    return all - kept;
+}
+
 void partitions_create(const struct plan *plan, const struct machine *machine, const struct backend *backend,
                        struct sink *errors)
 {
@@ -81,8 +104,6 @@ void partitions_create(const struct plan *plan, const struct machine *machine, c
             .vcpu_count = plan->partitions[i].cpu_count,
             .asid = (uint16_t)(partition_table.count + 1),
         };
-        if (!loader_check(p->plan, machine, errors))
-            continue;
         if (create(p, backend))
             partition_table.count++;
         else

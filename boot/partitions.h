@@ -9,8 +9,14 @@
 uint64_t partitions_memory_bound(const struct config *config, const struct machine *machine);
 
 /*
- * Fills partition_table from the plan. A partition whose image is bad or for which memory runs out is left out, with one line on
- * `errors`; the others stand.
+ * Takes those partitions out of the plan whose image is not one or does not fit, with one line each on `errors`; the
+ * others stay where they are. Returns how many.
+ */
+unsigned must_check partitions_drop_unfit(struct plan *plan, const struct machine *machine, struct sink *errors);
+
+/*
+ * Fills partition_table from the plan. A partition for which memory runs out is left out, with one line on `errors`;
+ * the others stand.
  */
 void partitions_create(const struct plan *plan, const struct machine *machine, const struct backend *backend,
                        struct sink *errors);

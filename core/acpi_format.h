@@ -144,7 +144,7 @@ static_assert(sizeof(struct madt_local_x2apic) == 16, "MADT local x2APIC");
 struct acpi_wdat {
     struct acpi_header header;
     uint32_t watchdog_length; /* of what follows, up to the entries */
-    uint16_t pci_segment;     /* all ones: no PCI device */
+    uint16_t pci_segment;     /* 255, and so the next three: no PCI device */
     uint8_t pci_bus, pci_device, pci_function;
     uint8_t reserved0[3];
     uint32_t period; /* milliseconds a tick */

@@ -238,7 +238,7 @@ static uint64_t wdat_write(struct writer *w)
     struct acpi_wdat wdat = {
         .header = header("WDAT", WDAT_REVISION),
         .watchdog_length = WDAT_LENGTH,
-        .pci_segment = UINT16_MAX,
+        .pci_segment = UINT8_MAX, /* no more than that in 16 bits: what drivers compare with */
         .pci_bus = UINT8_MAX,
         .pci_device = UINT8_MAX,
         .pci_function = UINT8_MAX,

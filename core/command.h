@@ -20,6 +20,7 @@ struct command_context {
     enum partition_goal asked[CONFIG_MAX_PARTITIONS]; /* by the operator, outcome not yet told; GOAL_NONE: nothing */
     uint64_t looked_at[CONFIG_MAX_PARTITIONS];        /* TSC of the last `stats` */
     uint32_t looked_starts[CONFIG_MAX_PARTITIONS];    /* partition.starts then; 0: never looked */
+    uint32_t looked_smis;                             /* of this CPU, at the last `stats` */
 };
 
 /* How the whole box is to end. */

@@ -126,7 +126,7 @@ static void print_stats_head(struct command_context *context, struct partition *
     sink_print(out, "\n");
 }
 
-_Static_assert(STATS_PRINT_SIZE + 200 <= COMMAND_STEP_SIZE, "one vCPU is printed in one step");
+_Static_assert(STATS_PRINT_SIZE + 300 <= COMMAND_STEP_SIZE, "one vCPU is printed in one step");
 
 static void print_stats_vcpu(struct command_context *context, struct partition *p, uint32_t number)
 {
@@ -139,9 +139,22 @@ static void print_stats_vcpu(struct command_context *context, struct partition *
     stats_print(&look, out);
 }
 
+/* Where the CPU counts them. The console's CPU stands for all: firmware takes them together. */
+static void print_smis(struct command_context *context)
+{
+    uint32_t count;
+    if (!stats_smi_count(&count))
+        return;
+    sink_print(&context->out->sink, "box: %u SMIs since power-on, %u since the last look (CPU %u)\n", count,
+               count - context->looked_smis, cpu_current());
+    context->looked_smis = count;
+}
+
 /* run->at is the partition's number, run->end the line group: 0 for its head, then its vCPUs. */
 bool command_stats(struct command_context *context, struct command_run *run)
 {
+    if (run->step == 0)
+        print_smis(context);
     if (run->step == 0 && run->partition != NULL)
         run->at = (uint64_t)(run->partition - partition_table.partitions);
     if (run->at >= partition_table.count) {

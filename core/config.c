@@ -143,6 +143,7 @@ static const struct config_keys *begin_partition(struct config_parser *parser, s
     }
     struct config_partition *partition = &config->partitions[config->partition_count++];
     config_partition_defaults(partition);
+    partition->file = parser->report.file;
     partition->place = header.place;
     parser->partition = partition;
     if (take_name(parser, partition, name))

@@ -87,6 +87,7 @@ struct config_range {
 
 struct config_partition {
     char name[CONFIG_NAME_SIZE];
+    const char *file;          /* of the text, as config_parse was told; for messages of later stages */
     struct config_place place; /* of the section header */
     bool refused;              /* had an error: must not be started */
 

@@ -60,7 +60,7 @@ void console_init(struct console_port *port, const struct config *config, const 
     console.context = (struct command_context){
         .out = &console.out, .config = config, .machine = machine, .plan = plan, .backend = backend};
     log_set_clock(machine->tsc_hz, cpu_clock());
-    console.log.at = ring_oldest(log_ring()); /* what was said before there was a console is shown as well */
+    console.log.at = ring_end(log_ring()); /* what was said before there was a console was shown at once */
     console.port = port;
     sink_print(&console.out.sink, "\nRingfence " RINGFENCE_VERSION " on %s. 'help' shows the commands.\n",
                backend->name);

@@ -14,7 +14,10 @@ static struct {
     uint64_t wall_clock;
     bool there_is_a_last;
     struct crash_page last;
+    struct crash_page now; /* what lies at `place`, which is slow memory: it is only ever written whole */
 } record;
+
+static void write_out(void) { memcpy(record.place, &record.now, sizeof record.now); }
 
 void crash_record_open(struct crash_page *place, uint64_t tsc_hz, uint64_t wall_clock)
 {
@@ -22,8 +25,9 @@ void crash_record_open(struct crash_page *place, uint64_t tsc_hz, uint64_t wall_
     record.there_is_a_last = crash_page_holds(&record.last) && record.last.length != 0;
     record.tsc_hz = tsc_hz;
     record.wall_clock = wall_clock;
-    crash_page_clear(place);
+    crash_page_clear(&record.now);
     record.place = place;
+    write_out();
 }
 
 const struct crash_page *crash_record_last(void) { return record.there_is_a_last ? &record.last : NULL; }
@@ -61,7 +65,8 @@ void crash_record_line(const char *format, ...)
         line[i] = line[i] == '\n' ? '?' : line[i];
     line[length++] = '\n';
     spin_lock(&record.lock);
-    crash_page_add(record.place, line, length);
+    crash_page_add(&record.now, line, length);
+    write_out();
     spin_unlock(&record.lock);
 }
 
@@ -71,10 +76,11 @@ void crash_record_panic(const char *text, size_t length)
     if (record.place == NULL)
         return;
     /* The CPU that panics may have been adding a line: then the record is half changed, and worth nothing. */
-    if (!crash_page_holds(record.place))
-        crash_page_clear(record.place);
+    if (!crash_page_holds(&record.now))
+        crash_page_clear(&record.now);
     size_t stamped = stamp(line);
     line[stamped - 1] = '\n'; /* in place of the blank behind the date, which always fits */
-    crash_page_add(record.place, line, stamped);
-    crash_page_add(record.place, text, length);
+    crash_page_add(&record.now, line, stamped);
+    crash_page_add(&record.now, text, length);
+    write_out();
 }

@@ -43,6 +43,7 @@ struct exit {
     uint8_t size;      /* PORT: 1, 2 or 4 bytes */
     bool write;        /* PORT, MEMORY, CONTROL_REGISTER */
     bool fetch;        /* MEMORY: an instruction fetch */
+    bool own;          /* MEMORY: the access itself was refused, and not one to the guest's page tables on its way */
     bool string;       /* PORT: INS or OUTS */
     bool repeat;       /* PORT: with REP */
     uint8_t vector;    /* EXCEPTION, INSTRUCTION (what to inject) */

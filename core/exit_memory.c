@@ -9,6 +9,8 @@
 #include "core/mmio.h"
 #include "core/virtual_interrupts.h"
 
+#define EFER_LMA ((uint64_t)1 << 10)
+
 static bool ram_read(void *context, gpa_t from, void *to, size_t size) { return partition_read(context, from, to, size); }
 static bool ram_write(void *context, gpa_t to, const void *from, size_t size)
 {
@@ -51,6 +53,29 @@ static void end_unknown_instruction(struct vcpu *vcpu, const struct exit *exit, 
                   rip, outcome->reason, bytes);
 }
 
+/* With an instruction that is known; the operand has 32 bits. False, with nothing done: it is not, or nobody answers. */
+static bool known_access(struct vcpu *vcpu, const struct vcpu_state_view *view, const struct backend *backend,
+                         const struct exit *exit)
+{
+    struct fast_access place = {
+        .rip = view->rip, .cr3 = view->cr3, .cr4 = view->cr4, .address = exit->address, .write = exit->write};
+    bool long_mode = (view->efer & EFER_LMA) != 0 && view->cs_long;
+    const struct fast_code *code = exit->own && long_mode ? fast_memory_find(vcpu, &place) : NULL;
+    if (code == NULL)
+        return false;
+    struct bus_access access = {.address = exit->address, .size = FAST_CODE_OPERAND, .write = code->write};
+    access.value = code->write ? fast_memory_value(vcpu, code) : 0;
+    struct accessor by = {vcpu, view->rip};
+    if (!device_access(&by, &access))
+        return false;
+    if (!code->write)
+        fast_memory_set(vcpu, code, (uint32_t)access.value);
+    struct exit done = *exit;
+    done.length = code->length;
+    backend->advance(vcpu, &done);
+    return true;
+}
+
 void exit_memory(struct vcpu *vcpu, const struct backend *backend, const struct exit *exit)
 {
     struct vcpu_state_view view;
@@ -61,6 +86,8 @@ void exit_memory(struct vcpu *vcpu, const struct backend *backend, const struct 
         exit_refuse_memory(vcpu, backend, exit, view.rip);
         return;
     }
+    if (known_access(vcpu, &view, backend, exit))
+        return;
     struct guest_memory memory = {.read = ram_read,
                                   .write = ram_write,
                                   .context = vcpu->partition,

@@ -31,26 +31,22 @@ static bool write_deadline(struct vcpu *vcpu, uint64_t value)
     return true;
 }
 
-/* The 8259s can interrupt the first vCPU, and their output is looked at by the run loop alone. */
-static bool is_quiet(const struct vcpu *vcpu)
-{
-    return vcpu->index != 0 || !platform_extint(vcpu->partition->platform);
-}
-
 bool fast_apic_write(struct vcpu *vcpu)
 {
     uint64_t value = vcpu->gpr[GPR_RDX] << 32 | (uint32_t)vcpu->gpr[GPR_RAX];
+    uint32_t number = (uint32_t)vcpu->gpr[GPR_RCX];
 
     if (vcpu->apic == NULL)
         return false;
-    switch ((uint32_t)vcpu->gpr[GPR_RCX]) {
-    case MSR_X2APIC_EOI:
-        return value == 0 && is_quiet(vcpu) && local_apic_fast_eoi(vcpu->apic);
-    case MSR_TSC_DEADLINE:
-        return write_deadline(vcpu, value);
-    default:
-        return false;
-    }
+    if (number == MSR_X2APIC_EOI)
+        return value == 0 && local_apic_fast_eoi(vcpu->apic);
+    return number == MSR_TSC_DEADLINE && write_deadline(vcpu, value);
+}
+
+/* The 8259s interrupt the first vCPU before its local APIC does; the run loop looks at their output. */
+static bool is_quiet(const struct vcpu *vcpu)
+{
+    return vcpu->index != 0 || !platform_extint(vcpu->partition->platform);
 }
 
 int fast_apic_timer(struct vcpu *vcpu)

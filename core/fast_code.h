@@ -5,7 +5,7 @@
 
 #include "core/phys.h"
 
-enum { FAST_CODE_SLOTS = 4, FAST_CODE_LEVELS = 5, FAST_CODE_BYTES = 8 };
+enum { FAST_CODE_SLOTS = 4, FAST_CODE_LEVELS = 5, FAST_CODE_BYTES = 8, FAST_CODE_OPERAND = 4 };
 
 struct fast_code {
     uint64_t rip, cr3, la57; /* la57: that bit of CR4 */

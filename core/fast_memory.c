@@ -8,7 +8,7 @@
 #define CR4_LA57 ((uint64_t)1 << 12)
 #define EFER_LMA ((uint64_t)1 << 10)
 
-enum { OPERAND_SIZE = 4 };
+enum { OPERAND_SIZE = FAST_CODE_OPERAND };
 
 static struct fast_code *slot_of(struct vcpu *vcpu, uint64_t rip)
 {
@@ -25,9 +25,7 @@ static bool in_one_page(const struct vcpu *vcpu, const struct fast_code *code, u
 
 static bool store(const struct vcpu *vcpu, const struct fast_code *code, uint64_t address)
 {
-    uint32_t value = code->has_immediate ? code->immediate : (uint32_t)vcpu->gpr[code->reg];
-
-    return platform_quick_write(vcpu->partition->platform, address, value);
+    return platform_quick_write(vcpu->partition->platform, address, fast_memory_value(vcpu, code));
 }
 
 static bool load(struct vcpu *vcpu, const struct fast_code *code, uint64_t address)
@@ -36,22 +34,26 @@ static bool load(struct vcpu *vcpu, const struct fast_code *code, uint64_t addre
 
     if (value < 0)
         return false;
-    vcpu->gpr[code->reg] = (uint32_t)value; /* a 32-bit result clears the upper half */
+    fast_memory_set(vcpu, code, (uint32_t)value);
     return true;
 }
 
-static bool use(struct vcpu *vcpu, const struct fast_code *code, uint64_t address)
-{
-    return in_one_page(vcpu, code, address) && phys_compare(code->words, code->count) &&
-           (code->write ? store(vcpu, code, address) : load(vcpu, code, address));
-}
-
-uint8_t fast_memory(struct vcpu *vcpu, const struct fast_access *access)
+const struct fast_code *fast_memory_find(struct vcpu *vcpu, const struct fast_access *access)
 {
     const struct fast_code *code = slot_of(vcpu, access->rip);
 
     if (code->rip != access->rip || code->cr3 != access->cr3 || code->la57 != (access->cr4 & CR4_LA57) ||
-        code->count == 0 || code->write != access->write || !use(vcpu, code, access->address))
+        code->count == 0 || code->write != access->write || !in_one_page(vcpu, code, access->address) ||
+        !phys_compare(code->words, code->count))
+        return NULL;
+    return code;
+}
+
+uint8_t fast_memory(struct vcpu *vcpu, const struct fast_access *access)
+{
+    const struct fast_code *code = fast_memory_find(vcpu, access);
+
+    if (code == NULL || !(code->write ? store(vcpu, code, access->address) : load(vcpu, code, access->address)))
         return 0;
     vcpu->stats.exits[EXIT_MEMORY]++;
     return code->length;

@@ -27,7 +27,20 @@ struct fast_access {
     bool write;
 };
 
-/* Carries the access out. The length of the instruction, by which the caller moves on; 0: nothing done. */
+/* The remembered instruction with which the guest makes this access, if it is still there; else NULL. */
+const struct fast_code *fast_memory_find(struct vcpu *vcpu, const struct fast_access *access);
+
+/* What such an instruction stores, and where the one that loads puts it. */
+static inline uint32_t fast_memory_value(const struct vcpu *vcpu, const struct fast_code *code)
+{
+    return code->has_immediate ? code->immediate : (uint32_t)vcpu->gpr[code->reg];
+}
+static inline void fast_memory_set(struct vcpu *vcpu, const struct fast_code *code, uint32_t value)
+{
+    vcpu->gpr[code->reg] = value; /* a 32-bit result clears the upper half */
+}
+
+/* Carries the access out, if nothing but its value can come of it. The length of the instruction, by which the caller moves on; 0: nothing done. */
 uint8_t must_check fast_memory(struct vcpu *vcpu, const struct fast_access *access);
 
 /* Remembers the instruction at the view's RIP, which has just been carried out by mmio_emulate, if it is one of those. */

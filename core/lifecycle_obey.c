@@ -7,6 +7,7 @@
 #include "core/exit_handle.h"
 #include "core/loader.h"
 #include "core/local_apic.h"
+#include "core/msr.h"
 #include "core/phys.h"
 #include "core/virtual_interrupts.h"
 
@@ -43,7 +44,7 @@ static void caches_start(struct vcpu *vcpu)
 {
     struct cpuid_guest guest = exit_cpuid_guest(vcpu, 0);
     cpuid_cache_fill(&vcpu->cpuid, &guest, cpu_cpuid);
-    msr_cache_fill(&vcpu->msr, vcpu->index == 0, vcpu->apic == NULL);
+    msr_cache_fill(&vcpu->msr, vcpu->apic != NULL ? virtual_interrupts_apic_base(vcpu) : msr_apic_base(vcpu->index == 0));
 }
 
 /* On the boot CPU, all vCPUs parked: RAM zeroed, devices reset, image loaded, first vCPU ready. */

@@ -1,6 +1,7 @@
 /* Reading boot modules and copying them into guest RAM. */
 #include "core/loader_image.h"
 
+#include "core/bytes.h"
 #include "core/phys.h"
 
 bool loader_image_open(const struct plan_partition *plan, const struct machine *machine, int index, const char *role,
@@ -71,10 +72,27 @@ bool loader_image_copy(const struct loader_image *image, struct range part, gpa_
     return true;
 }
 
+/* The configuration's key that names this module; the section's header when there is none. */
+static struct config_place named_at(const struct loader_image *image)
+{
+    const struct config_partition *config = image->plan->config;
+    if (strcmp(image->role, "kernel") == 0 && config->kernel.place.line != 0)
+        return config->kernel.place;
+    if (strcmp(image->role, "initrd") == 0 && config->initrd.place.line != 0)
+        return config->initrd.place;
+    for (uint32_t i = 0; i < config->module_count; i++)
+        if (strcmp(image->role, "module") == 0 && slice_equals(config->modules[i].text, image->name))
+            return config->modules[i].place;
+    return config->place;
+}
+
 bool loader_image_error(const struct loader_image *image, const char *format, ...)
 {
     va_list arguments;
     va_start(arguments, format);
+    struct config_place place = named_at(image);
+    if (image->plan->config->file != NULL)
+        sink_print(image->errors, "%s:%u:%u: ", image->plan->config->file, place.line, place.column);
     sink_print(image->errors, "partition '%s': %s '%s' ", image->plan->config->name, image->role, image->name);
     sink_vprint(image->errors, format, arguments);
     sink_print(image->errors, "\n");

@@ -27,6 +27,6 @@ bool must_check loader_image_read(const struct loader_image *image, uint64_t off
  */
 bool must_check loader_image_copy(const struct loader_image *image, struct range part, gpa_t to);
 
-/* One line: "partition 'P': ROLE 'NAME' " and then the text. Always false, for `return`. */
+/* One line: "FILE:LINE:COLUMN: partition 'P': ROLE 'NAME' " and then the text. Always false, for `return`. */
 bool loader_image_error(const struct loader_image *image, const char *format, ...)
     __attribute__((format(printf, 2, 3)));

@@ -4,14 +4,13 @@
 
 enum { CLASS_SHIFT = 4, MSR_X2APIC_OFFSET = 0x10 };
 
-static bool is_idle(const struct local_apic *lapic)
+static bool has_requests(const struct local_apic *lapic)
 {
     uint64_t requested = 0;
 
     for (uint32_t word = 0; word < LOCAL_APIC_WORDS; word++)
         requested |= lapic->irr[word];
-    return requested == 0 && lapic->events == 0 && !lapic->extint_message && !local_apic_has_posts(lapic) &&
-           local_apic_mode(lapic) == APIC_MODE_X2APIC;
+    return requested != 0;
 }
 
 /* The highest vector in service; -1: none. */
@@ -25,10 +24,6 @@ static int in_service(const struct local_apic *lapic)
 
 bool local_apic_fast_read(const struct local_apic *lapic, uint32_t number, uint64_t *value)
 {
-    if (number == MSR_IA32_APIC_BASE) {
-        *value = lapic->base;
-        return true;
-    }
     if (local_apic_mode(lapic) != APIC_MODE_X2APIC)
         return false;
     switch ((number - MSR_X2APIC_FIRST) * MSR_X2APIC_OFFSET) {
@@ -46,13 +41,18 @@ bool local_apic_fast_read(const struct local_apic *lapic, uint32_t number, uint6
     }
 }
 
-/* Nothing is requested, so nothing becomes deliverable; an edge-triggered one tells nobody that it has ended. */
+/*
+ * Nothing is requested, so nothing becomes deliverable; an edge-triggered interrupt tells nobody that it has ended. What
+ * is posted, or comes from the 8259s, does not wait for an EOI: it comes with a kick.
+ */
 bool local_apic_fast_eoi(struct local_apic *lapic)
 {
     int vector = in_service(lapic);
 
-    if (vector < 0 || !is_idle(lapic))
+    if (local_apic_mode(lapic) != APIC_MODE_X2APIC || has_requests(lapic))
         return false;
+    if (vector < 0)
+        return true;
     uint64_t bit = (uint64_t)1 << vector % 64;
     if ((lapic->tmr[vector / 64] & bit) != 0)
         return false;
@@ -81,7 +81,8 @@ int local_apic_fast_timer(struct local_apic *lapic, uint64_t now)
     uint32_t vector = entry & LVT_VECTOR;
 
     if (lapic->timer.deadline == 0 || now < lapic->timer.deadline || (entry & LVT_MASKED) != 0 ||
-        vector < VECTOR_FIRST_LEGAL || !in_deadline_mode(lapic) || !is_idle(lapic))
+        vector < VECTOR_FIRST_LEGAL || !in_deadline_mode(lapic) || has_requests(lapic) || lapic->events != 0 ||
+        lapic->extint_message || local_apic_has_posts(lapic))
         return -1;
     int serving = in_service(lapic);
     if (vector >> CLASS_SHIFT <= (uint32_t)lapic->tpr >> CLASS_SHIFT ||

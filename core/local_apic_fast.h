@@ -1,16 +1,16 @@
 /*
  * The commonest that a guest does with its local APIC's model, and its timer's interrupt, without a round of the run loop.
  * Each does what the functions of core/local_apic.h together with that loop would do, in cases in which nothing else can
- * come of it: x2APIC mode, no other interrupt requested, nothing posted. False or -1: not such a case, nothing done.
+ * come of it: x2APIC mode, no other interrupt requested. False or -1: not such a case, nothing done.
  */
 #pragma once
 
 #include "core/local_apic.h"
 
-/* RDMSR of registers that time does not change, and of IA32_APIC_BASE. */
+/* RDMSR of some registers that time does not change. */
 bool must_check local_apic_fast_read(const struct local_apic *lapic, uint32_t number, uint64_t *value);
 
-/* WRMSR of EOI, for an edge-triggered interrupt. */
+/* WRMSR of EOI with 0, for an edge-triggered interrupt or none. */
 bool must_check local_apic_fast_eoi(struct local_apic *lapic);
 
 /* WRMSR of IA32_TSC_DEADLINE with 0 or a time to come. The timer must then make the vCPU exit by that. */

@@ -1,6 +1,6 @@
 /*
- * MSRs whose answers never change while a vCPU runs, kept so that a backend can give them without asking anybody: the
- * constants of core/msr.c, and APIC_BASE where the guest has the CPU's own local APIC.
+ * MSRs whose answers do not change by themselves, kept so that a backend can give them without asking anybody: the
+ * constants of core/msr.c, and APIC_BASE.
  */
 #pragma once
 
@@ -15,5 +15,5 @@ struct msr_cache {
     uint8_t slots[MSR_CACHE_END]; /* of each number; 0: ask msr_find */
 };
 
-/* `bootstrap`: the partition's first vCPU; `direct`: it has the CPU's own local APIC. */
-void msr_cache_fill(struct msr_cache *cache, bool bootstrap, bool direct);
+void msr_cache_fill(struct msr_cache *cache, uint64_t apic_base);
+void msr_cache_set_apic_base(struct msr_cache *cache, uint64_t apic_base); /* it was written; after msr_cache_fill */

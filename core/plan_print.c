@@ -157,11 +157,29 @@ static void print_devices(const struct plan_partition *p, struct sink *out)
     sink_print(out, "interrupts %s\n", p->virtual_interrupts ? "virtual" : "direct");
 }
 
+/* Only what the configuration says: the rest is as core/config.h has it. */
+static void print_faults(const struct config_partition *config, struct sink *out)
+{
+    for (uint32_t class = 0; class < FAULT_CLASSES; class++) {
+        struct fault_rule rule = config->faults[class];
+        if (rule.action == FAULT_BY_DEFAULT)
+            continue;
+        sink_print(out, "  fault      %s: %s", fault_class_name((enum fault_class)class),
+                   fault_action_name(rule.action));
+        if (rule.limit != 0)
+            sink_print(out, ", at most %u times within %u s", rule.limit, rule.seconds);
+        sink_print(out, "\n");
+    }
+    if (config->learn)
+        sink_print(out, "  learn      what is refused is named, and let through where it would end the partition\n");
+}
+
 static void print_partition(const struct plan_partition *p, const struct machine *machine, struct sink *out)
 {
     struct cpu_list cpus = {.out = out};
     sink_print(out, "partition    %s: start %s, on stop %s\n", p->config->name, start_mode_name(p->config->start),
                stop_action_name(p->config->on_stop));
+    print_faults(p->config, out);
     sink_print(out, "  CPUs       ");
     for (uint32_t i = 0; i < p->cpu_count; i++)
         list_add(&cpus, p->cpus[i]);

@@ -96,6 +96,8 @@ static void carry_out(struct vcpu *vcpu, const struct local_apic_outcome *outcom
     }
 }
 
+uint64_t virtual_interrupts_apic_base(const struct vcpu *vcpu) { return vcpu->apic->base; }
+
 bool virtual_interrupts_msr_read(struct vcpu *vcpu, uint32_t number, uint64_t *value)
 {
     return local_apic_msr_read(vcpu->apic, number, cpu_clock(), value);
@@ -106,6 +108,7 @@ bool virtual_interrupts_msr_write(struct vcpu *vcpu, uint32_t number, uint64_t v
     struct local_apic_outcome outcome;
     if (!local_apic_msr_write(vcpu->apic, number, value, cpu_clock(), &outcome))
         return false;
+    msr_cache_set_apic_base(&vcpu->msr, virtual_interrupts_apic_base(vcpu)); /* if it was that one */
     carry_out(vcpu, &outcome);
     return true;
 }

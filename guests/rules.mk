@@ -52,6 +52,9 @@ $(BUILD)/guests/bios.bin $(BUILD)/guests/bios-256k.bin: tools/fetch-file.sh
 $(BUILD)/guests/linuxboot.bin: tools/fetch-file.sh
 	@tools/fetch-file.sh bookworm qemu-system-data usr/share/qemu/$(@F) $@
 
+$(BUILD)/guests/initrd-watchdog: $(BUILD)/guests/initrd $(BUILD)/guests/vmlinuz-6.1 tools/make-watchdog-initrd.sh
+	@tools/make-watchdog-initrd.sh $< $@
+
 ## make guests      the small guests
 .PHONY: guests
 guests: $(GUEST_ELFS)

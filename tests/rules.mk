@@ -55,11 +55,11 @@ ATTACK_ENGINES ?= bochs-vmx
 attack: $(BUILD)/system/bin/test_attack $(BUILD)/ringfence.elf $(GUEST_ELFS)
 	@RINGFENCE_BUILD=$(BUILD) RINGFENCE_ATTACK_ENGINES="$(ATTACK_ENGINES)" $<
 
-## make system      the system tests alone
+## make system      the system tests alone (MACHINES="bochs-vmx bochs-svm qemu-svm qemu-svm-uefi")
 .PHONY: system check-clang
 system: $(SYSTEM_BIN) $(BUILD)/ringfence.elf $(BUILD)/rf-check $(GUEST_ELFS) $(GUEST_PROGRAMS) \
-        $(BUILD)/guests/initrd
-	@RINGFENCE_BUILD=$(BUILD) tests/run-system.sh $(SYSTEM_BIN)
+        $(BUILD)/guests/initrd $(BUILD)/guests/initrd-watchdog
+	@RINGFENCE_BUILD=$(BUILD) MACHINES="$(MACHINES)" tests/run-system.sh $(BUILD)/system/bin
 
 ## make support     runs every guest on every machine in every interrupt mode, and writes SUPPORT.md
 .PHONY: support

@@ -4,6 +4,7 @@
 #include "arch/x86_64/cpu.h"
 #include "arch/x86_64/panic.h"
 #include "arch/x86_64/percpu.h"
+#include "core/machine_check.h"
 
 /* SDM vol. 3, "64-Bit Mode IDT". */
 struct idt_gate {
@@ -22,6 +23,7 @@ struct idt_pointer {
     uint64_t base;
 } __attribute__((packed));
 
+enum { VECTOR_MACHINE_CHECK = 18 };
 enum { GATE_INTERRUPT = 0x8e, VECTORS = 256, STUB_SIZE = 16, VECTOR_FIRST_LEGAL = 16 /* below it a local APIC takes none */ };
 
 extern const char trap_stubs[], trap_fault[], trap_drain_stub[];
@@ -64,7 +66,7 @@ void trap_load(void)
 {
     idt[8].ist = IST_DOUBLE_FAULT;
     idt[VECTOR_NMI].ist = IST_NMI;
-    idt[18].ist = IST_MACHINE_CHECK;
+    idt[VECTOR_MACHINE_CHECK].ist = IST_MACHINE_CHECK;
     for (unsigned vector = 0; vector < VECTORS; vector++)
         if (vector < VECTOR_FIRST_LEGAL)
             drain_idt[vector] = idt[vector];
@@ -110,12 +112,22 @@ static bool fault_was_expected(struct trap_frame *frame)
     return true;
 }
 
+/* All CPUs are told of an error that is one CPU's: the others go on. */
+static void machine_check_handle(const struct trap_frame *frame)
+{
+    struct machine_check check;
+    machine_check_take(&check);
+    if (check.kind != MACHINE_CHECK_ELSEWHERE)
+        panic("machine check in the hypervisor at rip %lx: bank %u status %lx address %lx, global status %lx",
+              frame->rip, check.bank, check.status, check.address, check.global);
+}
+
 void trap_handle(struct trap_frame *frame)
 {
     if (frame->vector == VECTOR_NMI)
         nmi_handle(frame);
-    else if (frame->vector >= VECTOR_FIRST_INTERRUPT)
-        apic_interrupted();
+    else if (frame->vector == VECTOR_MACHINE_CHECK)
+        machine_check_handle(frame);
     else if (!fault_was_expected(frame))
         panic_trap(frame);
 }

@@ -13,7 +13,7 @@ struct trap_frame {
 };
 _Static_assert(sizeof(struct trap_frame) == 22 * 8, "trap_entry.S pushes these");
 
-enum { VECTOR_GP = 13, VECTOR_NMI = 2, VECTOR_FIRST_INTERRUPT = 32 };
+enum { VECTOR_GP = 13, VECTOR_NMI = 2 };
 
 void trap_load_early(void); /* the IDT before the per-CPU stacks are there */
 void trap_load(void);       /* with #DF, NMI and #MC on stacks of their own */

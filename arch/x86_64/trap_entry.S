@@ -1,5 +1,6 @@
 /*
- * 256 stubs of 16 bytes that make every trap look alike, and the way into trap_handle.
+ * 256 stubs of 16 bytes: those of exceptions make every trap look alike on the way into trap_handle; interrupts are only
+ * acknowledged.
  */
     .text
     .globl trap_stubs
@@ -8,6 +9,9 @@ trap_stubs:
     .set vector, 0
     .rept 256
     .balign 16
+    .if vector >= 32
+    jmp trap_interrupt                  /* which of them does not matter */
+    .else
     /* The CPU itself pushes an error code for 8, 10-14, 17, 21, 29 and 30. */
     .if (vector == 8) || ((vector >= 10) && (vector <= 14)) || (vector == 17) || (vector == 21) || (vector == 29) || (vector == 30)
     .else
@@ -15,8 +19,34 @@ trap_stubs:
     .endif
     push $vector
     jmp trap_common
+    .endif
     .set vector, vector + 1
     .endr
+
+/* The CPU aligns the stack before it pushes its five words; these nine align it again. */
+    .balign 16
+trap_interrupt:
+    cld
+    push %rax
+    push %rcx
+    push %rdx
+    push %rsi
+    push %rdi
+    push %r8
+    push %r9
+    push %r10
+    push %r11
+    call apic_interrupted
+    pop %r11
+    pop %r10
+    pop %r9
+    pop %r8
+    pop %rdi
+    pop %rsi
+    pop %rdx
+    pop %rcx
+    pop %rax
+    iretq
 
     .balign 16
 trap_common:

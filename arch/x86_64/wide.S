@@ -1,5 +1,5 @@
 /*
- * The loops of wide.c, once for each width of register: blocks of 2048 bytes, stored past the caches. The registers that
+ * The loops of wide.c, once for each width of register: blocks of 32 registers, stored past the caches. The registers that
  * are used, whole, are kept on the stack meanwhile, since they hold a guest's values.
  *
  * void wide_zero_WIDTH(void *to, size_t blocks)
@@ -19,11 +19,11 @@ wide_zero_\width:
     \store %\reg\()0, (%rsp)
     \clear
 1:  .set at, 0
-    .rept 2048 / \bytes
+    .rept 32
     \stream %\reg\()0, at(%rdi)
     .set at, at + \bytes
     .endr
-    add $2048, %rdi
+    add $(32 * \bytes), %rdi
     dec %rsi
     jnz 1b
     sfence
@@ -41,8 +41,9 @@ wide_copy_\width:
     \store %\reg\()1, \bytes(%rsp)
     \store %\reg\()2, (2 * \bytes)(%rsp)
     \store %\reg\()3, (3 * \bytes)(%rsp)
-1:  .set at, 0
-    .rept 2048 / (4 * \bytes)
+1:  mov $4, %ecx                        /* quarters of a block */
+2:  .set at, 0
+    .rept 2
     \load_any at(%rsi), %\reg\()0
     \load_any (at + \bytes)(%rsi), %\reg\()1
     \load_any (at + 2 * \bytes)(%rsi), %\reg\()2
@@ -53,8 +54,10 @@ wide_copy_\width:
     \stream %\reg\()3, (at + 3 * \bytes)(%rdi)
     .set at, at + 4 * \bytes
     .endr
-    add $2048, %rsi
-    add $2048, %rdi
+    add $(8 * \bytes), %rsi
+    add $(8 * \bytes), %rdi
+    dec %ecx
+    jnz 2b
     dec %rdx
     jnz 1b
     sfence

@@ -6,7 +6,7 @@
 #include "core/bytes.h"
 
 /* wide.S. `to` is a multiple of 64 bytes, `blocks` is not 0. */
-enum { WIDE_BLOCK = 2048, WIDE_ALIGNMENT = 64 };
+enum { WIDE_ALIGNMENT = 64, WIDE_LEAST = 4096 };
 void wide_zero_512(void *to, size_t blocks);
 void wide_zero_256(void *to, size_t blocks);
 void wide_zero_128(void *to, size_t blocks);
@@ -24,12 +24,13 @@ bool trap_xsetbv(uint64_t value); /* trap_entry.S */
 static const struct width {
     uint64_t components;
     uint32_t leaf1_ecx, leaf7_ebx;
+    uint32_t block; /* bytes that a round moves */
     void (*zero)(void *to, size_t blocks);
     void (*copy)(void *to, const void *from, size_t blocks);
 } widths[] = {
-    {XCR0_AVX512, 0, 1u << 16, wide_zero_512, wide_copy_512}, /* AVX512F */
-    {XCR0_AVX, 1u << 28, 0, wide_zero_256, wide_copy_256},    /* AVX */
-    {0, 0, 0, wide_zero_128, wide_copy_128},                  /* SSE2: part of every 64-bit CPU */
+    {XCR0_AVX512, 0, 1u << 16, 2048, wide_zero_512, wide_copy_512}, /* AVX512F */
+    {XCR0_AVX, 1u << 28, 0, 1024, wide_zero_256, wide_copy_256},    /* AVX */
+    {0, 0, 0, 512, wide_zero_128, wide_copy_128},                   /* SSE2: part of every 64-bit CPU */
 };
 
 static uint64_t xcr0_read(void)
@@ -78,7 +79,7 @@ static void width_close(const struct width *width, uint64_t before)
 
 static bool is_wide(const void *to, size_t size)
 {
-    return size >= WIDE_BLOCK && (uintptr_t)to % WIDE_ALIGNMENT == 0;
+    return size >= WIDE_LEAST && (uintptr_t)to % WIDE_ALIGNMENT == 0;
 }
 
 void wide_zero(void *to, size_t size)
@@ -87,8 +88,8 @@ void wide_zero(void *to, size_t size)
     size_t done = 0;
     const struct width *width = is_wide(to, size) ? width_open(&before) : NULL;
     if (width != NULL) {
-        done = size / WIDE_BLOCK * WIDE_BLOCK;
-        width->zero(to, size / WIDE_BLOCK);
+        done = size / width->block * width->block;
+        width->zero(to, size / width->block);
         width_close(width, before);
     }
     memset((char *)to + done, 0, size - done);
@@ -100,8 +101,8 @@ void wide_copy(void *to, const void *from, size_t size)
     size_t done = 0;
     const struct width *width = is_wide(to, size) ? width_open(&before) : NULL;
     if (width != NULL) {
-        done = size / WIDE_BLOCK * WIDE_BLOCK;
-        width->copy(to, from, size / WIDE_BLOCK);
+        done = size / width->block * width->block;
+        width->copy(to, from, size / width->block);
         width_close(width, before);
     }
     memcpy((char *)to + done, (const char *)from + done, size - done);

@@ -38,7 +38,7 @@ static uint32_t ticks_left(const struct watchdog *w)
         return w->count;
     if (due <= now || w->clock->hz == 0)
         return due == VIRT_CLOCK_NEVER ? w->count : 0;
-    struct virt_clock rest = {w->clock->hz, due - now};
+    struct virt_clock rest = {w->clock->hz, due - now - 1};
     uint64_t ticks = virt_clock_count(&rest, TICKS_PER_SECOND);
     return ticks < w->count ? (uint32_t)ticks + 1 : w->count;
 }
@@ -76,6 +76,7 @@ static void control_write(struct watchdog *w, uint8_t value)
         return;
     }
     w->running = true;
+    w->has_expired = false; /* the guest has lived through it */
     wind_up(w);
 }
 

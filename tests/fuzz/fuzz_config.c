@@ -67,6 +67,17 @@ static void require_partition(const struct config_partition *p, const char *text
     require(p->memory != 0 && is_aligned(p->memory, PAGE_SIZE));
     require(p->boot <= BOOT_FLAT && p->console <= CONSOLE_NONE && p->start <= START_MANUAL);
     require(p->on_stop <= ON_STOP_REBOOT_BOX && p->module_count <= CONFIG_MAX_MODULES);
+    for (uint32_t i = 0; i < FAULT_CLASSES; i++) {
+        struct fault_rule rule = p->faults[i];
+        require(rule.action <= FAULT_REBOOT_BOX && rule.limit <= FAULT_MAX_RESTARTS);
+        require(rule.seconds <= FAULT_MAX_SECONDS && (rule.limit == 0) == (rule.seconds == 0));
+        require(rule.limit == 0 || rule.action == FAULT_RESTART);
+    }
+    require(p->allowed_port_count <= CONFIG_MAX_ALLOWED && p->allowed_msr_count <= CONFIG_MAX_ALLOWED);
+    for (uint32_t i = 0; i < p->allowed_port_count; i++)
+        require(p->allowed_ports[i].first <= p->allowed_ports[i].last && p->allowed_ports[i].last <= UINT16_MAX);
+    for (uint32_t i = 0; i < p->allowed_msr_count; i++)
+        require(p->allowed_msrs[i].first <= p->allowed_msrs[i].last);
     require(p->kernel.text.length != 0 && is_inside(p->kernel.text, text, length));
     require(is_inside(p->initrd.text, text, length) && is_inside(p->cmdline.text, text, length));
     for (uint32_t i = 0; i < p->module_count; i++)

@@ -140,6 +140,17 @@ static void handle(struct input *in, struct vcpu *vcpu)
     require(memcmp(&before, &after, sizeof before) == 0);
 }
 
+/* One action for all classes, also where the configuration would not take it; FAULT_BY_DEFAULT among them. */
+static void set_policy(struct config_partition *config, uint8_t flags)
+{
+    config->on_stop = flags & 4 ? ON_STOP_RESTART : ON_STOP_STAY;
+    config->learn = flags & 8;
+    for (uint32_t class = 0; class < FAULT_CLASSES; class++)
+        config->faults[class] = (struct fault_rule){.action = (enum fault_action)((flags >> 4) % (FAULT_RESTART + 1)),
+                                                    .limit = flags & 0x80 ? 3 : 0,
+                                                    .seconds = flags & 0x80 ? 60 : 0};
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     struct input in = {data, size};
@@ -147,7 +158,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     box_setup(flags & 3);
     fake_cpu.cpuid = host_cpuid;
     for (uint32_t i = 0; i < BOX_PARTITIONS; i++) {
-        box.config.partitions[i].on_stop = flags & 4 ? ON_STOP_RESTART : ON_STOP_STAY;
+        set_policy(&box.config.partitions[i], flags);
         require(lifecycle_ask(&partition_table.partitions[i], GOAL_START) == LIFECYCLE_ACCEPTED);
     }
     (void)box_obey();

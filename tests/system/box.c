@@ -426,3 +426,19 @@ void box_detach(struct box *box)
     box_expect(box, "[detached]");
     box_expect(box, "ringfence> ");
 }
+
+uint64_t box_missed_beats(struct box *box, const char *partition)
+{
+    char command[BOX_LINE_SIZE];
+    snprintf(command, sizeof command, "stats %s", partition);
+    box_command(box, command);
+    box_expect_line(box, ": running, ([0-9]+)\\.[0-9]{3} s since its start");
+    uint64_t now = box_number(box, 1);
+    box_attach(box, partition);
+    do
+        box_expect_line(box, "^heartbeat: second ([0-9]+), [0-9]+ beats, ([0-9]+) missed");
+    while (box_number(box, 1) <= now);
+    uint64_t missed = box_number(box, 2);
+    box_detach(box);
+    return missed;
+}

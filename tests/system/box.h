@@ -103,5 +103,11 @@ void box_command(struct box *box, const char *command);
 void box_attach(struct box *box, const char *partition);
 void box_detach(struct box *box);
 
+/*
+ * Waits for a line of the guest `heartbeat` in the partition of that name which it wrote after now, not one that has
+ * waited to be read. Returns how many beats it has missed since its start. From the prompt and back to it.
+ */
+uint64_t box_missed_beats(struct box *box, const char *partition);
+
 /* Shows the end of the transcript and fails the case. */
 void box_fail(struct box *box, const char *format, ...) __attribute__((format(printf, 2, 3), noreturn));

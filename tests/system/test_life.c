@@ -50,18 +50,6 @@ static void start(struct box *box, const char *partition)
     box_command(box, command);
 }
 
-/* The heartbeat beats on and has missed nothing. */
-static void expect_heartbeat(struct box *box)
-{
-    box_attach(box, "heartbeat");
-    box_expect_line(box, "^heartbeat: second ([0-9]+), ");
-    uint64_t before = box_number(box, 1);
-    box_expect_line(box, "^heartbeat: second ([0-9]+), [0-9]+ beats, ([0-9]+) missed");
-    assert_true(box_number(box, 1) > before);
-    assert_int_equal(box_number(box, 2), 0);
-    box_detach(box);
-}
-
 static void test_each_way_to_end_has_its_reason(void **state)
 {
     struct box *box = *state;
@@ -90,7 +78,7 @@ static void test_each_way_to_end_has_its_reason(void **state)
     box_expect_line(box, "^hello: write 0x200000 done$");
     assert_false(box_seen(box, "staying"));
     assert_false(box_seen(box, "still here"));
-    expect_heartbeat(box);
+    assert_int_equal(box_missed_beats(box, "heartbeat"), 0);
 }
 
 /* A reset by the guest is a start from a fresh image, by whichever port it comes, and needs no policy. */
@@ -117,7 +105,7 @@ static void test_resets_by_the_guest_start_it_again(void **state)
         box_expect(box, ": stopped");
     }
     assert_false(box_seen(box, "still here"));
-    expect_heartbeat(box);
+    assert_int_equal(box_missed_beats(box, "heartbeat"), 0);
 }
 
 /* A guest that does nothing but reset itself is obeyed by nobody but must obey: one `stop` is enough. */
@@ -172,6 +160,7 @@ static void test_policy_halts_the_box(void **state)
     boot(box, "life-halt-box", conf, 3);
     start(box, "vital");
     box_expect_line(box, "vital: its policy on_stop = halt-box stops the box");
+    (void)box_is_silent(box, 1); /* what became of the command `start` may still be said */
     if (!box_is_silent(box, 1))
         box_fail(box, "the box is not silent after its policy halted it");
     box_send(box, "version\r");
@@ -229,7 +218,7 @@ static void test_messages_do_not_leave_the_partition(void **state)
     box_expect_line(box, "^idle +running +3 +4 MiB +1 ");
     box_command(box, "log idle");
     box_expect_line(box, "^hello: staying, halted$");
-    expect_heartbeat(box);
+    assert_int_equal(box_missed_beats(box, "heartbeat"), 0);
 }
 
 int main(void)

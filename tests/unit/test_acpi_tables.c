@@ -59,6 +59,8 @@ static const struct acpi_xsdt *xsdt(size_t size)
 static const struct acpi_fadt *fadt(size_t size) { return (const void *)table(xsdt(size)->entries[0], size, "FACP"); }
 static const struct acpi_madt *madt(size_t size) { return (const void *)table(xsdt(size)->entries[1], size, "APIC"); }
 
+static const struct acpi_wdat *wdat(size_t size) { return (const void *)table(xsdt(size)->entries[2], size, "WDAT"); }
+
 static void links_the_tables(void **state)
 {
     (void)state;
@@ -69,7 +71,7 @@ static void links_the_tables(void **state)
     assert_int_equal(rsdp->length, 36);
     expect_sum_zero(buffer, 20);
     expect_sum_zero(buffer, 36);
-    assert_int_equal(xsdt(size)->header.length, 36 + 2 * 8);
+    assert_int_equal(xsdt(size)->header.length, 36 + 3 * 8);
     assert_int_equal(fadt(size)->header.length, 276);
     assert_int_equal(fadt(size)->x_dsdt, fadt(size)->dsdt);
     table(fadt(size)->x_dsdt, size, "DSDT");
@@ -134,6 +136,46 @@ static void holds_as_many_cpus_as_a_partition_has(void **state)
         ids[i] = 1000 + i;
     const struct acpi_madt *m = madt(build(&(struct acpi_guest){CONFIG_MAX_CPUS, ids, true}));
     assert_int_equal(m->header.length, 44 + CONFIG_MAX_CPUS * 16 + 12);
+}
+
+/* What a driver's action does: the register, and the value it writes or compares with. */
+static void expect_wdat(const struct wdat_entry *e, unsigned action, unsigned instruction, unsigned port, unsigned size,
+                        unsigned value)
+{
+    assert_int_equal(e->action, action);
+    assert_int_equal(e->instruction, instruction);
+    assert_int_equal(e->at.space, 1);
+    assert_int_equal(e->at.bit_width, 8 * size);
+    assert_int_equal(e->at.bit_offset, 0);
+    assert_int_equal(e->at.access_size, size == 4 ? 3 : 1);
+    assert_int_equal(e->at.address, port);
+    assert_int_equal(e->value, value);
+    assert_int_equal(e->mask, size == 4 ? 0xffffffff : 0xff);
+}
+
+static void describes_the_watchdog(void **state)
+{
+    (void)state;
+    const struct acpi_wdat *w = wdat(build(&(struct acpi_guest){1, one_id, false}));
+    const struct wdat_entry *e = (const void *)(w + 1);
+    assert_int_equal(w->watchdog_length, 32);
+    assert_int_equal(w->pci_segment, 0xff);
+    assert_int_equal(w->period, 100);
+    assert_int_equal(w->min_count, 1);
+    assert_int_equal(w->max_count, 0xffff);
+    assert_int_equal(w->flags, 0x81);
+    assert_int_equal(w->entries, 10);
+    assert_int_equal(w->header.length, 68 + 10 * 24);
+    expect_wdat(&e[0], 1, 2, 0x619, 1, 1);
+    expect_wdat(&e[1], 4, 1, 0x614, 4, 0);
+    expect_wdat(&e[2], 5, 1, 0x610, 4, 0);
+    expect_wdat(&e[3], 6, 3, 0x610, 4, 0);
+    expect_wdat(&e[4], 8, 0, 0x618, 1, 1);
+    expect_wdat(&e[5], 9, 2, 0x618, 1, 1);
+    expect_wdat(&e[6], 10, 0, 0x618, 1, 0);
+    expect_wdat(&e[7], 11, 2, 0x618, 1, 0);
+    expect_wdat(&e[8], 32, 0, 0x61a, 1, 1);
+    expect_wdat(&e[9], 33, 2, 0x61a, 1, 1);
 }
 
 static bool dsdt_has(size_t size, const void *wanted, size_t length)
@@ -262,10 +304,11 @@ static void passes_iasl(void **state)
     save(folder, "facp.dat", &fadt(size)->header);
     save(folder, "apic.dat", &madt(size)->header);
     save(folder, "xsdt.dat", &xsdt(size)->header);
+    save(folder, "wdat.dat", &wdat(size)->header);
     char command[512];
     (void)snprintf(
         command, sizeof command,
-        "cd %s && for t in dsdt facp apic xsdt; do iasl -d $t.dat || exit 1; iasl -p again $t.dsl || exit 1; "
+        "cd %s && for t in dsdt facp apic xsdt wdat; do iasl -d $t.dat || exit 1; iasl -p again $t.dsl || exit 1; "
         "done >log 2>&1 && ! grep -iE '^(warning|error)|[1-9][0-9]* (errors|warnings)|invalid|[*]{4}' log *.dsl",
         folder);
     int result = system(command);
@@ -285,6 +328,7 @@ int main(void)
         cmocka_unit_test(lists_low_ids_as_local_apics),
         cmocka_unit_test(lists_high_ids_as_x2apics),
         cmocka_unit_test(holds_as_many_cpus_as_a_partition_has),
+        cmocka_unit_test(describes_the_watchdog),
         cmocka_unit_test(describes_the_devices),
         cmocka_unit_test(refuses_small_buffers),
         cmocka_unit_test(refuses_bad_addresses),

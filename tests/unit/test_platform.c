@@ -205,7 +205,8 @@ static void every_port_has_the_owner_it_should(void **state)
         {0x3e8, 0x3ef, "empty-com3"},    {0x3f8, 0x3ff, "uart"},
         {0x4d0, 0x4d1, "elcr"},          {0x510, 0x511, "firmware-configuration"},
         {0x604, 0x605, "acpi-sleep"},
-        {0x608, 0x60b, "acpi-pm-timer"}, {0xcf8, 0xcff, "pci-config"},
+        {0x608, 0x60b, "acpi-pm-timer"}, {0x610, 0x61b, "watchdog"},
+        {0xcf8, 0xcff, "pci-config"},
     };
 
     (void)state;

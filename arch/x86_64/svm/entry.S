@@ -152,8 +152,17 @@ again:
     cmp $SVM_EXIT_CPUID, %rcx
     je fast_cpuid
     cmp $SVM_EXIT_NPF, %rcx
+    je fast_memory
+    cmp $SVM_EXIT_INTR, %rcx
     jne slow
 
+    SAVE_VOLATILE
+    CALL_C svm_fast_interrupt
+    jz slow_rest
+    incq VCPU_EXITS_INTERRUPT(%rdi)
+    BACK_FROM_C
+
+fast_memory:
     SAVE_VOLATILE
     SAVE_REST                           /* the instruction may name any register */
     CALL_C svm_fast_memory

@@ -27,6 +27,7 @@ static bool memory_decode(const struct vcpu *vcpu, struct exit *exit)
     exit->kind = EXIT_MEMORY;
     exit->write = c->exit_info1 & SVM_NPF_WRITE;
     exit->fetch = c->exit_info1 & SVM_NPF_FETCH;
+    exit->own = c->exit_info1 & SVM_NPF_FINAL;
     exit->address = c->exit_info2;
     exit->raw_detail = c->exit_info1;
     return true;

@@ -5,6 +5,7 @@
 #include "core/fast.h"
 #include "arch/x86_64/fast_icr.h"
 #include "arch/x86_64/msr_index.h"
+#include "arch/x86_64/percpu.h"
 #include "arch/x86_64/svm/svm.h"
 #include "core/fast_apic.h"
 #include "core/fast_memory.h"
@@ -14,9 +15,7 @@
 /* "IOIO Intercept Information": string, REP, and the sizes as three bits of which the first is one byte's. */
 #define IO_KIND 0x7cu
 #define IO_BYTE 0x10u
-/* "Nested versus Guest Page Faults": the access itself was refused, not one to the guest's tables. */
-#define NPF_FINAL      (1ull << 32)
-#define NPF_KIND       (NPF_FINAL | SVM_NPF_WRITE | SVM_NPF_FETCH)
+#define NPF_KIND       (SVM_NPF_FINAL | SVM_NPF_WRITE | SVM_NPF_FETCH)
 #define ATTRIBUTE_LONG (1u << 9)
 
 enum { MAX_INSTRUCTION = 15 };
@@ -67,11 +66,31 @@ bool svm_fast_wrmsr(struct vcpu *vcpu)
     return true;
 }
 
+/*
+ * The timer of a vCPU whose local APIC is a model. The interrupt is taken here, by way of trap.c, and so is an NMI that has
+ * come meanwhile: its kick goes the general way.
+ */
+bool svm_fast_interrupt(struct vcpu *vcpu)
+{
+    struct vmcb *v = svm_vmcb(vcpu);
+    if ((v->control.exit_interrupt_info & SVM_EVENT_VALID) || (v->control.virtual_interrupt & SVM_V_IRQ) ||
+        (v->control.interrupt_shadow & SVM_INTERRUPT_SHADOW) || (v->save.rflags & RFLAGS_IF) == 0)
+        return false;
+    __asm__ volatile("stgi; nop; clgi" : : : "memory");
+    if (__atomic_load_n(&percpu_this()->kicked, __ATOMIC_SEQ_CST) != 0)
+        return false;
+    int vector = fast_apic_timer(vcpu);
+    if (vector < 0)
+        return false;
+    svm_inject_event(vcpu, SVM_EVENT_INTERRUPT, (uint8_t)vector, false, 0);
+    return true;
+}
+
 bool svm_fast_memory(struct vcpu *vcpu)
 {
     struct vmcb *v = svm_vmcb(vcpu);
     uint64_t kind = v->control.exit_info1 & NPF_KIND, rip = v->save.rip;
-    if ((kind & ~SVM_NPF_WRITE) != NPF_FINAL || (v->control.exit_interrupt_info & SVM_EVENT_VALID) ||
+    if ((kind & ~SVM_NPF_WRITE) != SVM_NPF_FINAL || (v->control.exit_interrupt_info & SVM_EVENT_VALID) ||
         (v->save.efer & EFER_LMA) == 0 || (v->save.cs.attributes & ATTRIBUTE_LONG) == 0 || !is_plain(v, rip + 1))
         return false;
     struct fast_access access = {

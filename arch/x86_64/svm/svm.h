@@ -101,3 +101,4 @@ bool svm_fast_port(struct vcpu *vcpu);
 bool svm_fast_rdmsr(struct vcpu *vcpu);
 bool svm_fast_wrmsr(struct vcpu *vcpu);
 bool svm_fast_memory(struct vcpu *vcpu);
+bool svm_fast_interrupt(struct vcpu *vcpu); /* no instruction: the RIP stays */

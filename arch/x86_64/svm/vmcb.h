@@ -167,6 +167,7 @@ enum { SVM_EVENT_INTERRUPT = 0, SVM_EVENT_NMI = 2, SVM_EVENT_EXCEPTION = 3, SVM_
 /* "Nested Table Walk", error code in EXITINFO1 */
 #define SVM_NPF_WRITE (1ull << 1)
 #define SVM_NPF_FETCH (1ull << 4)
+#define SVM_NPF_FINAL (1ull << 32) /* the access itself was refused, not one to the guest's tables */
 
 /* Appendix "SVM Intercept Exit Codes" */
 enum svm_exit_code {

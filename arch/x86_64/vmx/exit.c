@@ -108,6 +108,7 @@ static void memory_decode(struct exit *exit)
     exit->kind = EXIT_MEMORY;
     exit->write = q & 2;
     exit->fetch = q & 4;
+    exit->own = (q & EPT_FINAL) == EPT_FINAL;
     exit->address = vmcs_read(VMCS_GUEST_PHYSICAL_ADDRESS);
     exit->raw_detail = q;
 }

@@ -15,10 +15,10 @@
 #define IO_NOT_A_BYTE 0x37u
 #define IO_IN         0x08u
 
-/* "Exit Qualification for EPT Violations": a data write; the linear address is valid; the access itself was refused. */
-#define EPT_ACCESS_MASK 0x187u
-#define EPT_READ        0x181u
-#define EPT_WRITE       0x182u
+/* "Exit Qualification for EPT Violations": read, write, fetch. */
+#define EPT_ACCESS_MASK (EPT_FINAL | 7u)
+#define EPT_READ        (EPT_FINAL | 1u)
+#define EPT_WRITE       (EPT_FINAL | 2u)
 #define RIGHTS_LONG     (1u << 13)
 
 enum { MAX_INSTRUCTION = 15 };

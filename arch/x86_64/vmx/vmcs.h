@@ -64,6 +64,9 @@ enum vmcs_segment { SEGMENT_ES, SEGMENT_CS, SEGMENT_SS, SEGMENT_DS, SEGMENT_FS, 
 enum { INTERRUPTION_EXTERNAL = 0, INTERRUPTION_NMI = 2, INTERRUPTION_HARDWARE = 3, INTERRUPTION_SOFTWARE = 4,
        INTERRUPTION_PRIVILEGED_SOFTWARE = 5, INTERRUPTION_SOFTWARE_EXCEPTION = 6 };
 
+/* "Exit Qualification for EPT Violations": a linear address was translated, and what it led to is what was refused. */
+#define EPT_FINAL 0x180u
+
 /* "Guest Non-Register State": interruptibility */
 #define INTERRUPTIBILITY_STI    (1u << 0)
 #define INTERRUPTIBILITY_MOV_SS (1u << 1)

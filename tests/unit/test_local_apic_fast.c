@@ -1,0 +1,305 @@
+/*
+ * The short ways of the local APIC model, held against the long ones: two models see the same, one by each way.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+
+#include "core/local_apic_fast.h"
+
+#include "core/bytes.h"
+#include "core/fast_apic.h"
+#include "core/partition.h"
+#include "tests/unit/fake_cpu.h"
+#include "tests/unit/local_apic_box.h"
+
+enum { TIMER = 0x80, DEADLINE_MODE = 0x40000, OTHER = 0x91 };
+
+static struct local_apic quick;
+
+/* x2APIC mode, TSC-deadline timer with a vector; both models alike. */
+static int setup(void **state)
+{
+    setup_x2apic(state);
+    assert_true(wrmsr(x2(LVT_TIMER), DEADLINE_MODE | TIMER));
+    now = 1000;
+    quick = lapic;
+    return 0;
+}
+
+static void both_accept(uint8_t vector, bool level)
+{
+    accept(vector, level);
+    const struct interrupt_message message = {
+        .delivery = DELIVERY_FIXED, .vector = vector, .level = level, .assert_line = true};
+    local_apic_accept(&quick, &message);
+}
+
+static void both_take(uint8_t vector)
+{
+    local_apic_take(&lapic, vector);
+    local_apic_take(&quick, vector);
+}
+
+static void expect_same(void) { assert_memory_equal(&quick, &lapic, sizeof quick); }
+
+static void reads_are_the_same(void **state)
+{
+    (void)state;
+    assert_true(wrmsr(x2(TPR), 0x30));
+    unsigned answered = 0;
+    for (uint32_t number = MSR_X2APIC; number < MSR_X2APIC + 0x100; number++) {
+        uint64_t value = 0xdead;
+        if (!local_apic_fast_read(&lapic, number, &value)) {
+            assert_int_equal(value, 0xdead);
+            continue;
+        }
+        assert_true(value == rdmsr(number));
+        answered++;
+    }
+    assert_int_equal(answered, 3);
+    uint64_t value;
+    assert_false(local_apic_fast_read(&lapic, 0, &value));
+    assert_false(local_apic_fast_read(&lapic, UINT32_MAX, &value));
+    setup_enabled(NULL);
+    assert_false(local_apic_fast_read(&lapic, x2(TPR), &value)); /* xAPIC: #GP */
+}
+
+static void an_eoi_is_the_same(void **state)
+{
+    (void)state;
+    for (uint32_t vector = 16; vector < 256; vector++) {
+        both_accept((uint8_t)vector, false);
+        both_take((uint8_t)vector);
+        assert_true(local_apic_fast_eoi(&quick));
+        assert_true(wrmsr(x2(EOI), 0));
+        assert_false(outcome.eoi);
+        expect_same();
+    }
+    assert_true(local_apic_fast_eoi(&quick)); /* nothing in service: nothing ends */
+    assert_true(wrmsr(x2(EOI), 0));
+    expect_same();
+}
+
+static void nested_ones_end_from_the_top(void **state)
+{
+    (void)state;
+    static const uint8_t vectors[] = {0x31, 0x91, 0xf1};
+    for (size_t i = 0; i < array_size(vectors); i++) {
+        both_accept(vectors[i], false);
+        both_take(vectors[i]);
+    }
+    for (size_t i = 0; i < array_size(vectors); i++) {
+        assert_true(local_apic_fast_eoi(&quick));
+        assert_true(wrmsr(x2(EOI), 0));
+        expect_same();
+    }
+    assert_int_equal(local_apic_pending(&quick), -1);
+}
+
+static void expect_eoi_declined(void)
+{
+    struct local_apic before = quick;
+    assert_false(local_apic_fast_eoi(&quick));
+    assert_memory_equal(&quick, &before, sizeof quick);
+}
+
+static void an_eoi_with_consequences_is_declined(void **state)
+{
+    (void)state;
+    both_accept(OTHER, true);
+    both_take(OTHER);
+    expect_eoi_declined(); /* the I/O APIC must hear of it */
+    setup(NULL);
+    both_accept(OTHER, false);
+    both_take(OTHER);
+    both_accept(0x31, false);
+    expect_eoi_declined(); /* another becomes deliverable */
+    setup_enabled(NULL);
+    quick = lapic;
+    expect_eoi_declined(); /* xAPIC mode: #GP */
+}
+
+static void a_deadline_is_the_same(void **state)
+{
+    (void)state;
+    static const uint64_t values[] = {1001, 5000, 2000, 0, UINT64_MAX, 0};
+    for (size_t i = 0; i < array_size(values); i++) {
+        assert_true(local_apic_fast_deadline(&quick, values[i], now));
+        assert_true(wrmsr(MSR_DEADLINE, values[i]));
+        expect_same();
+        assert_true(local_apic_next_deadline(&quick) == local_apic_next_deadline(&lapic));
+    }
+}
+
+static void expect_deadline_declined(uint64_t value)
+{
+    struct local_apic before = quick;
+    assert_false(local_apic_fast_deadline(&quick, value, now));
+    assert_memory_equal(&quick, &before, sizeof quick);
+}
+
+static void a_deadline_that_is_due_is_declined(void **state)
+{
+    (void)state;
+    expect_deadline_declined(now);
+    expect_deadline_declined(1);
+    assert_true(local_apic_fast_deadline(&quick, 1001, now));
+    now = 1001;
+    expect_deadline_declined(2000); /* the one before has passed and was not seen yet */
+    expect_deadline_declined(0);
+    assert_true(wrmsr(x2(LVT_TIMER), TIMER));
+    quick = lapic;
+    expect_deadline_declined(5000); /* not in this mode: ignored, by the long way */
+}
+
+static void the_timers_interrupt_is_the_same(void **state)
+{
+    (void)state;
+    assert_true(local_apic_fast_deadline(&quick, 2000, now));
+    assert_true(wrmsr(MSR_DEADLINE, 2000));
+    now = 2000;
+    assert_int_equal(local_apic_fast_timer(&quick, now), TIMER);
+    assert_int_equal(local_apic_tick(&lapic, now), 0);
+    assert_int_equal(local_apic_pending(&lapic), TIMER);
+    local_apic_take(&lapic, TIMER);
+    expect_same();
+    assert_int_equal(local_apic_fast_timer(&quick, now), -1); /* once */
+}
+
+static void expect_timer_declined(void)
+{
+    struct local_apic before = quick;
+    assert_int_equal(local_apic_fast_timer(&quick, now), -1);
+    assert_memory_equal(&quick, &before, sizeof quick);
+}
+
+static void arm_and_wait(void)
+{
+    setup(NULL);
+    assert_true(local_apic_fast_deadline(&quick, 2000, now));
+    now = 2000;
+}
+
+static void the_timers_interrupt_with_company_is_declined(void **state)
+{
+    (void)state;
+    const struct interrupt_message message = {.delivery = DELIVERY_FIXED, .vector = 0x31, .assert_line = true};
+    const struct interrupt_message extint = {.delivery = DELIVERY_EXTINT, .assert_line = true};
+    expect_timer_declined(); /* not armed */
+    arm_and_wait();
+    now--;
+    expect_timer_declined();
+    arm_and_wait();
+    local_apic_accept(&quick, &message);
+    expect_timer_declined();
+    arm_and_wait();
+    assert_true(local_apic_post(&quick, &message));
+    expect_timer_declined();
+    arm_and_wait();
+    local_apic_accept(&quick, &extint);
+    expect_timer_declined();
+    arm_and_wait();
+    quick.events = LOCAL_APIC_EVENT_NMI;
+    expect_timer_declined();
+    arm_and_wait();
+    quick.tpr = TIMER & 0xf0;
+    expect_timer_declined();
+    quick.tpr = (TIMER & 0xf0) - 1;
+    assert_int_equal(local_apic_fast_timer(&quick, now), TIMER);
+    arm_and_wait();
+    local_apic_accept(&quick, &(struct interrupt_message){.delivery = DELIVERY_FIXED, .vector = TIMER | 0xf, .assert_line = true});
+    local_apic_take(&quick, TIMER | 0xf);
+    expect_timer_declined(); /* the same class is in service */
+    arm_and_wait();
+    quick.lvt[LOCAL_APIC_TIMER] |= MASKED;
+    expect_timer_declined();
+    arm_and_wait();
+    quick.lvt[LOCAL_APIC_TIMER] = DEADLINE_MODE | 15;
+    expect_timer_declined(); /* an error, for the long way */
+}
+
+/* With the vCPU around it. The second one: the 8259s are wired to the first. */
+
+static struct vcpu vcpu;
+
+static void vcpu_setup(void)
+{
+    fake_cpu_setup();
+    fake_cpu.clock = now;
+    memset(&vcpu, 0, sizeof vcpu);
+    vcpu.index = 1;
+    vcpu.apic = &quick;
+    vcpu.loop_due = 3000;
+}
+
+static bool write_register(uint32_t number, uint64_t value)
+{
+    vcpu.gpr[GPR_RCX] = number | 0xffull << 32; /* the upper half does not count */
+    vcpu.gpr[GPR_RAX] = (uint32_t)value | 0xffull << 32;
+    vcpu.gpr[GPR_RDX] = value >> 32;
+    return fast_apic_write(&vcpu);
+}
+
+static void the_cpus_timer_follows(void **state)
+{
+    (void)state;
+    vcpu_setup();
+    assert_true(write_register(MSR_DEADLINE, 2000));
+    assert_int_equal(fake_cpu.timer_deadline, 2000);
+    assert_true(write_register(MSR_DEADLINE, 5000));
+    assert_int_equal(fake_cpu.timer_deadline, 3000); /* the run loop wants it before */
+    assert_true(write_register(MSR_DEADLINE, 2000));
+    fake_cpu.clock = 2000;
+    assert_int_equal(fast_apic_timer(&vcpu), TIMER);
+    assert_int_equal(fake_cpu.timer_deadline, 3000);
+    assert_true(write_register(x2(EOI), 0));
+    assert_int_equal(fast_apic_timer(&vcpu), -1);
+    assert_true(write_register(MSR_DEADLINE, 2500));
+    fake_cpu.clock = 3000;
+    assert_int_equal(fast_apic_timer(&vcpu), -1); /* both are due: the run loop */
+    assert_int_equal(quick.timer.deadline, 2500);
+}
+
+static void other_registers_are_declined(void **state)
+{
+    (void)state;
+    vcpu_setup();
+    assert_false(write_register(x2(EOI), 1));        /* #GP */
+    assert_false(write_register(x2(EOI), 1ull << 32));
+    for (uint32_t number = MSR_X2APIC; number < MSR_X2APIC + 0x100; number++)
+        if (number != x2(EOI))
+            assert_false(write_register(number, 0));
+    assert_false(write_register(MSR_BASE, BASE_X2APIC));
+    vcpu.gpr[GPR_RCX] = x2(TPR) | 0xffull << 32;
+    vcpu.gpr[GPR_RAX] = vcpu.gpr[GPR_RDX] = UINT64_MAX;
+    quick.tpr = 0x20;
+    assert_true(fast_apic_read(&vcpu));
+    assert_true(vcpu.gpr[GPR_RAX] == 0x20 && vcpu.gpr[GPR_RDX] == 0);
+    vcpu.gpr[GPR_RCX] = x2(CURRENT_COUNT);
+    assert_false(fast_apic_read(&vcpu));
+    vcpu.apic = NULL;
+    vcpu.gpr[GPR_RCX] = x2(TPR);
+    assert_false(fast_apic_read(&vcpu));
+    assert_false(write_register(x2(EOI), 0));
+    assert_int_equal(fast_apic_timer(&vcpu), -1);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup(reads_are_the_same, setup),
+        cmocka_unit_test_setup(an_eoi_is_the_same, setup),
+        cmocka_unit_test_setup(nested_ones_end_from_the_top, setup),
+        cmocka_unit_test_setup(an_eoi_with_consequences_is_declined, setup),
+        cmocka_unit_test_setup(a_deadline_is_the_same, setup),
+        cmocka_unit_test_setup(a_deadline_that_is_due_is_declined, setup),
+        cmocka_unit_test_setup(the_timers_interrupt_is_the_same, setup),
+        cmocka_unit_test_setup(the_timers_interrupt_with_company_is_declined, setup),
+        cmocka_unit_test_setup(the_cpus_timer_follows, setup),
+        cmocka_unit_test_setup(other_registers_are_declined, setup),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
