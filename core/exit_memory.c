@@ -11,7 +11,10 @@
 
 #define EFER_LMA ((uint64_t)1 << 10)
 
-static bool ram_read(void *context, gpa_t from, void *to, size_t size) { return partition_read(context, from, to, size); }
+static bool ram_read(void *context, gpa_t from, void *to, size_t size)
+{
+    return partition_read(context, from, to, size);
+}
 static bool ram_write(void *context, gpa_t to, const void *from, size_t size)
 {
     return partition_write(context, to, from, size);
@@ -49,11 +52,12 @@ static void end_unknown_instruction(struct vcpu *vcpu, const struct exit *exit, 
     char bytes[3 * DECODE_MAX_LENGTH + 1] = "";
     for (size_t i = 0; i < outcome->byte_count; i++)
         text_print(bytes + 3 * i, sizeof bytes - 3 * i, " %02x", outcome->bytes[i]);
-    lifecycle_fault(vcpu->partition, FAULT_UNKNOWN, "vCPU %u: access to guest-physical %lx at rip %lx %s:%s", vcpu->index, exit->address,
-                  rip, outcome->reason, bytes);
+    lifecycle_fault(vcpu->partition, FAULT_UNKNOWN, "vCPU %u: access to guest-physical %lx at rip %lx %s:%s",
+                    vcpu->index, exit->address, rip, outcome->reason, bytes);
 }
 
-/* With an instruction that is known; the operand has 32 bits. False, with nothing done: it is not, or nobody answers. */
+/* With an instruction that is known; the operand has 32 bits. False, with nothing done: it is not, or nobody answers.
+ */
 static bool known_access(struct vcpu *vcpu, const struct vcpu_state_view *view, const struct backend *backend,
                          const struct exit *exit)
 {

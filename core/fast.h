@@ -1,7 +1,7 @@
 /*
  * The exits that are answered without leaving the backend's own code: what can be decided from tables at once, with
- * nothing for the run loop to do. A backend calls these with the guest's general registers in vcpu->gpr, which change as
- * the instruction would change them. To count the exit and to move the guest past it are left to the caller.
+ * nothing for the run loop to do. A backend calls these with the guest's general registers in vcpu->gpr, which change
+ * as the instruction would change them. To count the exit and to move the guest past it are left to the caller.
  *
  * False, with nothing done: the exit goes the general way (exit_handle), which gives the same answers and all others.
  */

@@ -102,13 +102,15 @@ static bool record_write(void *context, gpa_t to, const void *from, size_t size)
 
 static bool is_simple(const struct decoded *d, const struct vcpu_state_view *view)
 {
-    bool loads = d->form == DECODE_TO_REGISTER, stores = d->form == DECODE_TO_MEMORY || d->form == DECODE_FROM_IMMEDIATE;
+    bool loads = d->form == DECODE_TO_REGISTER,
+         stores = d->form == DECODE_TO_MEMORY || d->form == DECODE_FROM_IMMEDIATE;
     bool sized = d->size == OPERAND_SIZE && (d->reg == DECODE_NO_REGISTER || d->register_size == OPERAND_SIZE);
 
     /* RSP is not always in its slot, and a narrow address wraps. */
     return d->operation == DECODE_MOV && (loads || stores) && sized && !d->lock && !d->high_byte &&
            d->address_size == 8 && d->segment != SEGMENT_FS && d->segment != SEGMENT_GS && d->base != GPR_RSP &&
-           d->index == DECODE_NO_REGISTER && d->reg != GPR_RSP && d->length <= FAST_CODE_BYTES && view->rip % PAGE_SIZE <= PAGE_SIZE - FAST_CODE_BYTES;
+           d->index == DECODE_NO_REGISTER && d->reg != GPR_RSP && d->length <= FAST_CODE_BYTES &&
+           view->rip % PAGE_SIZE <= PAGE_SIZE - FAST_CODE_BYTES;
 }
 
 /* Notes all that leads to the instruction, and the instruction. */

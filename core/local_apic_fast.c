@@ -42,8 +42,8 @@ bool local_apic_fast_read(const struct local_apic *lapic, uint32_t number, uint6
 }
 
 /*
- * Nothing is requested, so nothing becomes deliverable; an edge-triggered interrupt tells nobody that it has ended. What
- * is posted, or comes from the 8259s, does not wait for an EOI: it comes with a kick.
+ * Nothing is requested, so nothing becomes deliverable; an edge-triggered interrupt tells nobody that it has ended.
+ * What is posted, or comes from the 8259s, does not wait for an EOI: it comes with a kick.
  */
 bool local_apic_fast_eoi(struct local_apic *lapic)
 {

@@ -1,7 +1,7 @@
 /*
- * The commonest that a guest does with its local APIC's model, and its timer's interrupt, without a round of the run loop.
- * Each does what the functions of core/local_apic.h together with that loop would do, in cases in which nothing else can
- * come of it: x2APIC mode, no other interrupt requested. False or -1: not such a case, nothing done.
+ * The commonest that a guest does with its local APIC's model, and its timer's interrupt, without a round of the run
+ * loop. Each does what the functions of core/local_apic.h together with that loop would do, in cases in which nothing
+ * else can come of it: x2APIC mode, no other interrupt requested. False or -1: not such a case, nothing done.
  */
 #pragma once
 

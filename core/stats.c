@@ -13,7 +13,8 @@ bool stats_smi_count(uint32_t *count)
     cpu_cpuid(0, 0, &vendor);
     cpu_cpuid(1, 0, &version);
     bool is_intel = vendor.ebx == 0x756e6547 && vendor.edx == 0x49656e69 && vendor.ecx == 0x6c65746e; /* GenuineIntel */
-    if (!is_intel || ((version.eax >> FAMILY_SHIFT) & FAMILY_MASK) != FAMILY_CORE || !cpu_msr_read(MSR_SMI_COUNT, &value))
+    if (!is_intel || ((version.eax >> FAMILY_SHIFT) & FAMILY_MASK) != FAMILY_CORE ||
+        !cpu_msr_read(MSR_SMI_COUNT, &value))
         return false;
     *count = (uint32_t)value;
     return true;

@@ -5,7 +5,8 @@
 # already listens, so that no free port has to be guessed. MEMORY is in MiB. `emulate.sh choose` prints the engine that
 # shows most on this computer (exact to the instruction), `emulate.sh fastest` the quickest. Ends when the machine is
 # switched off or resets itself, or when this process is ended; with RINGFENCE_RESETS=go-on in the environment QEMU's
-# machine boots again after a reset, its memory as it was, which Bochs's always does. ENGINE:
+# machine boots again after a reset, its memory as it was, which Bochs's always does; RINGFENCE_MONITOR is where QEMU's
+# monitor goes, in its own words, with DIRECTORY as the working directory. ENGINE:
 #
 #   kvm             QEMU with this computer's own VT-x or AMD-V
 #   bochs-vmx       Bochs with VT-x, one tick of the clock an instruction
@@ -80,7 +81,7 @@ END
 run_qemu() {
     [ "${RINGFENCE_RESETS:-end}" = go-on ] || set -- -no-reboot "$@"
     exec qemu-system-x86_64 -M q35 -m "$memory" -smp "$cpus" -cdrom "$iso" -boot d -display none \
-        -monitor none -chardev socket,id=com1,host=127.0.0.1,port="$port" -serial chardev:com1 \
+        -monitor "${RINGFENCE_MONITOR:-none}" -chardev socket,id=com1,host=127.0.0.1,port="$port" -serial chardev:com1 \
         -debugcon file:debug.txt -global isa-debugcon.iobase=0xe9 "$@" </dev/null >qemu.log 2>&1
 }
 

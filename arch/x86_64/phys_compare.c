@@ -1,6 +1,6 @@
 /*
- * phys_compare: on the way of hot exits, so the window moves only when the next word lies in other 2 MiB. It is closed at
- * the end like every window.
+ * phys_compare: on the way of hot exits, so the window moves only when the next word lies in other 2 MiB. It is closed
+ * at the end like every window.
  */
 #include "arch/x86_64/phys_window.h"
 #include "core/phys.h"

@@ -16,7 +16,7 @@
 extern uint64_t paging_pd_window[512];
 
 enum window { WINDOW_TO, WINDOW_FROM, WINDOWS };
-_Static_assert(MACHINE_MAX_CPUS * WINDOWS <= 512, "one page directory holds the windows of all CPUs");
+_Static_assert(MACHINE_MAX_CPUS *WINDOWS <= 512, "one page directory holds the windows of all CPUs");
 
 static inline unsigned window_slot(enum window which) { return percpu_this()->cpu * WINDOWS + which; }
 

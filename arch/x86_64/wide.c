@@ -77,10 +77,7 @@ static void width_close(const struct width *width, uint64_t before)
         return; /* it has been in force before */
 }
 
-static bool is_wide(const void *to, size_t size)
-{
-    return size >= WIDE_LEAST && (uintptr_t)to % WIDE_ALIGNMENT == 0;
-}
+static bool is_wide(const void *to, size_t size) { return size >= WIDE_LEAST && (uintptr_t)to % WIDE_ALIGNMENT == 0; }
 
 void wide_zero(void *to, size_t size)
 {

@@ -1,8 +1,9 @@
 /*
- * Large blocks of memory, moved in the widest pieces that this CPU has and past its caches: a partition's RAM is cleared
- * and its images are copied before it starts, and nobody reads either soon.
+ * Large blocks of memory, moved in the widest pieces that this CPU has and past its caches: a partition's RAM is
+ * cleared and its images are copied before it starts, and nobody reads either soon.
  *
- * The vector registers belong to whichever guest ran here last; what these functions use of them, and XCR0, is put back.
+ * The vector registers belong to whichever guest ran here last; what these functions use of them, and XCR0, is put
+ * back.
  */
 #pragma once
 

@@ -54,9 +54,12 @@ static const struct port_entry port_map[] = {
     {GUEST_UART_PORT, UART16550_PORTS, 1, MOVES_UART, NEEDS_UART, uart16550_access, DEVICE(uart), "uart"},
     {0x4d0, PIC8259_ELCR_PORTS, 1, MOVES_LINES, ALWAYS, pic8259_elcr_access, DEVICE(pic), "elcr"},
     {FW_CFG_PORT, FW_CFG_PORTS, 0, MOVES_NOTHING, ALWAYS, fw_cfg_access, DEVICE(fw_cfg), "firmware-configuration"},
-    {GUEST_SLEEP_CONTROL_PORT, ACPI_SLEEP_PORTS, 1, MOVES_REQUEST, ALWAYS, acpi_sleep_access, DEVICE(acpi_sleep), "acpi-sleep"},
-    {0x608, ACPI_PM_TIMER_PORTS, 0, MOVES_NOTHING, ALWAYS, acpi_pm_timer_access, DEVICE(acpi_pm_timer), "acpi-pm-timer"},
-    {GUEST_WATCHDOG_PORT, GUEST_WATCHDOG_PORTS, 0, MOVES_NOTHING, ALWAYS, watchdog_access, DEVICE(watchdog), "watchdog"},
+    {GUEST_SLEEP_CONTROL_PORT, ACPI_SLEEP_PORTS, 1, MOVES_REQUEST, ALWAYS, acpi_sleep_access, DEVICE(acpi_sleep),
+     "acpi-sleep"},
+    {0x608, ACPI_PM_TIMER_PORTS, 0, MOVES_NOTHING, ALWAYS, acpi_pm_timer_access, DEVICE(acpi_pm_timer),
+     "acpi-pm-timer"},
+    {GUEST_WATCHDOG_PORT, GUEST_WATCHDOG_PORTS, 0, MOVES_NOTHING, ALWAYS, watchdog_access, DEVICE(watchdog),
+     "watchdog"},
     {0xcf8, PCI_NONE_PORTS, 0, MOVES_REQUEST, ALWAYS, config_window_access, 0, "pci-config"},
 };
 
@@ -153,7 +156,8 @@ void platform_reset(struct platform *platform, struct ring *output, bool has_uar
     spin_unlock(&platform->lock);
 }
 
-/* The output of the 8259s, for those who look without the lock: where local APICs are models. It changes with what moves lines only. */
+/* The output of the 8259s, for those who look without the lock: where local APICs are models. It changes with what
+ * moves lines only. */
 static void publish_extint(struct platform *platform)
 {
     if (platform->virtual_interrupts)
@@ -188,8 +192,8 @@ static bool heard(const struct platform *platform, uint32_t line)
 }
 
 /*
- * The same for the timers' lines. While nobody listens their edges are not waited for: what has risen meanwhile is seen at
- * the access that unmasks the line.
+ * The same for the timers' lines. While nobody listens their edges are not waited for: what has risen meanwhile is seen
+ * at the access that unmasks the line.
  */
 static void connect_timers(struct platform *platform)
 {

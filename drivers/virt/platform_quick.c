@@ -1,6 +1,6 @@
 /*
- * The way past the buses for what guests do most: the serial port's registers, reads of the I/O APIC and the choice of its
- * register.
+ * The way past the buses for what guests do most: the serial port's registers, reads of the I/O APIC and the choice of
+ * its register.
  */
 #include "core/acpi_tables.h"
 #include "drivers/virt/platform.h"

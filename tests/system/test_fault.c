@@ -7,6 +7,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <unistd.h>
 
 enum { CONF_SIZE = 4096 };
 
@@ -165,12 +168,54 @@ static void test_the_next_boot_shows_the_crash(void **state) { crash_is_kept(*st
 
 static void test_also_from_uefi(void **state) { crash_is_kept(*state, "fault-crash-uefi", "qemu-svm-uefi"); }
 
+/* A word to QEMU's monitor, which lies in the folder of the case. */
+static void tell_monitor(struct box *box, const char *command)
+{
+    struct sockaddr_un address = {.sun_family = AF_UNIX};
+    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    assert_true(fd >= 0);
+    int length = snprintf(address.sun_path, sizeof address.sun_path, "%s/monitor", box->directory);
+    assert_in_range(length, 1, sizeof address.sun_path - 1);
+    if (connect(fd, (struct sockaddr *)&address, sizeof address) != 0)
+        box_fail(box, "no monitor at %s", address.sun_path);
+    assert_int_equal(write(fd, command, strlen(command)), strlen(command));
+    /* The monitor answers; without a reader it would not finish the command. */
+    char answer[4096];
+    struct timeval wait = {.tv_sec = 1};
+    assert_int_equal(setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &wait, sizeof wait), 0);
+    while (read(fd, answer, sizeof answer) > 0)
+        ;
+    close(fd);
+}
+
+/* A machine check is the one panic that can be had from outside. A reset by hand later, the box knows of it. */
+static void test_a_panic_is_kept_over_the_reset(void **state)
+{
+    struct box *box = *state;
+    setenv("RINGFENCE_RESETS", "go-on", 1);
+    setenv("RINGFENCE_MONITOR", "unix:monitor,server,nowait", 1);
+    box_start(box, &(struct box_setup){.name = "fault-panic", .cpus = 2, .engine = "qemu-svm"});
+    unsetenv("RINGFENCE_RESETS");
+    unsetenv("RINGFENCE_MONITOR");
+    box_expect(box, "ringfence> ");
+    tell_monitor(box, "mce 0 1 0xb400000000000134 0x5 0xfee1000 0x8c\n");
+    box_expect_line(box, "Ringfence panic on CPU 0: machine check in the hypervisor at rip [0-9a-f]+: bank 1 status "
+                         "b400000000000134 address fee1000, global status 5");
+    box_expect(box, "The box is stopped.");
+    tell_monitor(box, "system_reset\n");
+    box_expect_line(box, "^The last boot left a crash record: 'log crash' shows it.");
+    box_expect(box, "ringfence> ");
+    box_command(box, "log crash");
+    box_expect_line(box, "Ringfence panic on CPU 0: machine check in the hypervisor at rip [0-9a-f]+: bank 1 status");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        box_test(test_each_access_as_policy_says),    box_test(test_learning_finds_all_in_one_boot),
-        box_test(test_restarts_wait_and_are_used_up), box_test(test_a_guest_asks_by_hypercall),
-        box_test(test_the_next_boot_shows_the_crash), box_test(test_also_from_uefi),
+        box_test(test_each_access_as_policy_says),     box_test(test_learning_finds_all_in_one_boot),
+        box_test(test_restarts_wait_and_are_used_up),  box_test(test_a_guest_asks_by_hypercall),
+        box_test(test_the_next_boot_shows_the_crash),  box_test(test_also_from_uefi),
+        box_test(test_a_panic_is_kept_over_the_reset),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,6 +1,6 @@
 /*
- * Remembered instructions: what is remembered is used again as long as nothing that led to it has changed, and everything
- * else goes the general way.
+ * Remembered instructions: what is remembered is used again as long as nothing that led to it has changed, and
+ * everything else goes the general way.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -26,7 +26,15 @@
 #define VERSION  0x170020u
 
 /* The second chunk of RAM, which lies elsewhere, begins at the page directory. */
-enum { ROOT = 0x1000, POINTERS = 0x2000, SPLIT = 0x3000, DIRECTORY = 0x3000, TABLE = 0x4000, CODE = 0x5000, DEVICES = 0x6000 };
+enum {
+    ROOT = 0x1000,
+    POINTERS = 0x2000,
+    SPLIT = 0x3000,
+    DIRECTORY = 0x3000,
+    TABLE = 0x4000,
+    CODE = 0x5000,
+    DEVICES = 0x6000
+};
 enum { CODE_LINEAR = 0x7000, OTHER_CODE = 0x8000 };
 
 static struct partition *p;
@@ -68,13 +76,8 @@ static int setup(void **state)
     vcpu = &p->vcpus[0];
     memset(&vcpu->codes, 0, sizeof vcpu->codes); /* the vCPUs outlive a test */
     fake = fake_vcpu_of(vcpu);
-    fake->view = (struct vcpu_state_view){.rip = CODE_LINEAR,
-                                          .cr0 = 0x80000001,
-                                          .cr3 = ROOT,
-                                          .cr4 = 0x20,
-                                          .efer = 0x500,
-                                          .cs_long = true,
-                                          .rflags = 2};
+    fake->view = (struct vcpu_state_view){
+        .rip = CODE_LINEAR, .cr0 = 0x80000001, .cr3 = ROOT, .cr4 = 0x20, .efer = 0x500, .cs_long = true, .rflags = 2};
     put_tables();
     vcpu->gpr[GPR_RSI] = GUEST_IOAPIC_BASE;
     return 0;
@@ -99,17 +102,14 @@ static void general(uint64_t address, bool write)
 
 static uint8_t fast(uint64_t address, bool write)
 {
-    access_ = (struct fast_access){.rip = fake->view.rip,
-                                   .cr3 = fake->view.cr3,
-                                   .cr4 = fake->view.cr4,
-                                   .address = address,
-                                   .write = write};
+    access_ = (struct fast_access){
+        .rip = fake->view.rip, .cr3 = fake->view.cr3, .cr4 = fake->view.cr4, .address = address, .write = write};
     return fast_memory(vcpu, &access_);
 }
 
-static const uint8_t load_window[] = {0x8b, 0x46, 0x10};             /* mov eax, [rsi + 16] */
-static const uint8_t store_select[] = {0x89, 0x0e};                  /* mov [rsi], ecx */
-static const uint8_t store_immediate[] = {0xc7, 0x06, 1, 0, 0, 0};   /* mov dword [rsi], 1 */
+static const uint8_t load_window[] = {0x8b, 0x46, 0x10};           /* mov eax, [rsi + 16] */
+static const uint8_t store_select[] = {0x89, 0x0e};                /* mov [rsi], ecx */
+static const uint8_t store_immediate[] = {0xc7, 0x06, 1, 0, 0, 0}; /* mov dword [rsi], 1 */
 
 /* IOREGSEL is 1: the version register. */
 static void learn_load(void)
@@ -274,6 +274,7 @@ static void the_address_must_be_the_instructions(void **state)
     assert_int_equal(fast(GUEST_IOAPIC_BASE, false), 0);
     vcpu->gpr[GPR_RSI] = GUEST_IOAPIC_BASE + 0xffe - 0x10;
     assert_int_equal(fast(GUEST_IOAPIC_BASE + 0xffe, false), 0);
+    assert_null(fast_memory_find(vcpu, &access_));
 }
 
 static void expect_not_learned(const uint8_t *bytes, size_t size, uint64_t at, bool write)
@@ -289,8 +290,9 @@ static void expect_not_learned(const uint8_t *bytes, size_t size, uint64_t at, b
 static void other_instructions_are_not(void **state)
 {
     (void)state;
-    static const uint8_t byte[] = {0x8a, 0x46, 0x10}, word[] = {0x66, 0x8b, 0x46, 0x10}, quad[] = {0x48, 0x8b, 0x46, 0x10},
-                         widen[] = {0x0f, 0xb6, 0x46, 0x10}, add[] = {0x03, 0x46, 0x10}, or_memory[] = {0x09, 0x46, 0x10},
+    static const uint8_t byte[] = {0x8a, 0x46, 0x10}, word[] = {0x66, 0x8b, 0x46, 0x10},
+                         quad[] = {0x48, 0x8b, 0x46, 0x10}, widen[] = {0x0f, 0xb6, 0x46, 0x10},
+                         add[] = {0x03, 0x46, 0x10}, or_memory[] = {0x09, 0x46, 0x10},
                          index[] = {0x8b, 0x44, 0x2e, 0x10}, fs[] = {0x64, 0x8b, 0x46, 0x10},
                          narrow[] = {0x67, 0x8b, 0x46, 0x10}, stack[] = {0x8b, 0x44, 0x24, 0x10},
                          to_stack[] = {0x8b, 0x66, 0x10}, exchange[] = {0x87, 0x46, 0x10},
@@ -311,7 +313,7 @@ static void other_instructions_are_not(void **state)
     expect_not_learned(to_stack, sizeof to_stack, CODE, false);
     vcpu->gpr[GPR_RSP] = GUEST_IOAPIC_BASE;
     expect_not_learned(exchange, sizeof exchange, CODE, true);
-    expect_not_learned(far_store, sizeof far_store, CODE, true); /* more than eight bytes */
+    expect_not_learned(far_store, sizeof far_store, CODE, true);                      /* more than eight bytes */
     expect_not_learned(load_window, sizeof load_window, CODE + PAGE_SIZE - 7, false); /* eight pass the page's end */
     expect_not_learned(load_window, sizeof load_window, CODE + PAGE_SIZE - 3, false);
 }
@@ -333,7 +335,9 @@ static void nothing_is_known_at_first(void **state)
 {
     (void)state;
     fake->view.rip = fake->view.cr3 = fake->view.cr4 = 0;
+    vcpu->gpr[GPR_RAX] = 0x5000; /* the operand's place, were all zeros an instruction */
     assert_int_equal(fast(GUEST_IOAPIC_BASE, false), 0);
+    assert_int_equal(vcpu->gpr[GPR_RAX], 0x5000);
 }
 
 static void rip_relative_operands_have_one_place(void **state)

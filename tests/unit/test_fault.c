@@ -75,8 +75,8 @@ static void what_is_not_configured_has_a_default(void **state)
         assert_rule(p, FAULT_MSR, FAULT_INJECT, 0, 0);
         assert_rule(p, FAULT_WATCHDOG, FAULT_RESTART, 0, 0);
         assert_rule(p, FAULT_RESET, FAULT_RESTART, 0, 0);
-        for (uint32_t class = 0; class < FAULT_CLASSES; class ++)
-            assert_false(fault_rule_is_configured(p, (enum fault_class) class));
+        for (uint32_t c = 0; c < FAULT_CLASSES; c++)
+            assert_false(fault_rule_is_configured(p, (enum fault_class)c));
         assert_false(p->learn);
     }
     assert_false(fault_rule_is_configured(&config.partitions[0], FAULT_CLASSES));
@@ -106,8 +106,8 @@ static void what_is_configured_holds(void **state)
     assert_rule(p, FAULT_RESET, FAULT_RESTART, 16, 24 * 60 * 60);
     assert_rule(p, FAULT_POWER_OFF, FAULT_RESTART, 1, 300);
     assert_true(p->learn);
-    for (uint32_t class = 0; class < FAULT_CLASSES; class ++)
-        assert_true(fault_rule_is_configured(p, (enum fault_class) class));
+    for (uint32_t c = 0; c < FAULT_CLASSES; c++)
+        assert_true(fault_rule_is_configured(p, (enum fault_class)c));
     assert_false(good(HEAD "learn = no\n")->learn);
 }
 
@@ -117,9 +117,9 @@ static void classes_take_what_makes_sense(void **state)
     (void)state;
     static const char logs[] = "port msr memory watchdog ";
     static const char injects[] = "port msr memory watchdog machine-check ";
-    for (uint32_t class = 0; class < FAULT_CLASSES; class ++) {
+    for (uint32_t c = 0; c < FAULT_CLASSES; c++) {
         for (uint32_t action = FAULT_LOG; action <= FAULT_REBOOT_BOX; action++) {
-            const char *name = fault_class_name((enum fault_class) class);
+            const char *name = fault_class_name((enum fault_class)c);
             char text[300];
             bool fits = true;
             if (action == FAULT_LOG || action == FAULT_INJECT)
@@ -127,7 +127,7 @@ static void classes_take_what_makes_sense(void **state)
             text_print(text, sizeof text, HEAD "fault.%s = %s\n", name, fault_action_name((enum fault_action)action));
             assert_int_equal(parse(text), fits ? 0 : 1);
             assert_int_equal(config.partitions[0].refused, !fits);
-            assert_int_equal(config.partitions[0].faults[class].action, fits ? action : FAULT_BY_DEFAULT);
+            assert_int_equal(config.partitions[0].faults[c].action, fits ? action : FAULT_BY_DEFAULT);
         }
     }
     assert_string_equal(fault_class_name(FAULT_CLASSES), "?");

@@ -74,7 +74,8 @@ static void quick_is_what_the_model_does(void **state)
         if ((offset == MCR && pick(8) != 0) || (offset == LCR && pick(8) != 0))
             value &= 0x0f;
         if (pick(20) == 0)
-            assert_int_equal(uart16550_receive(&uart, "typed", 1 + i % 5), uart16550_receive(&other, "typed", 1 + i % 5));
+            assert_int_equal(uart16550_receive(&uart, "typed", 1 + i % 5),
+                             uart16550_receive(&other, "typed", 1 + i % 5));
         bool line = uart16550_line(&uart);
         (void)uart16550_line_fell(&uart);
         (void)uart16550_line_fell(&other);

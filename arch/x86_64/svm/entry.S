@@ -7,9 +7,10 @@
  * The fast path answers the hottest exits between two VMRUNs, with GIF clear all the while: a kick that comes meanwhile is
  * an NMI that waits for the VMRUN and ends it, and nothing of the fast path kicks its own CPU. What it answers in assembly
  * it answers with the guest's FS, GS and TR still loaded; for C the host's are loaded in between. Its budget, in instructions
- * from the guest's own to the guest's next:
- *     hypercall 0   26      CPUID, cached leaf   37      RDMSR, WRMSR of a constant   39, 36
- *     IN, OUT of the UART   about 95      IOAPIC   about 280      all others: all registers, by way of exit.c
+ * from the guest's own to the guest's next, which `make bench` checks:
+ *     hypercall 0   30      CPUID, cached leaf   41      RDMSR, WRMSR of a constant   44, 37
+ *     by way of C (svm/fast_exit.c): UART byte   101 to 130    IOAPIC register   about 290
+ *     local APIC model: end of interrupt   138    TSC deadline   156    its interrupt   about 290
  */
 #include "offsets.h"
 

@@ -1,6 +1,7 @@
 /*
  * The part of the fast path that is C, with the step past the instruction. What is declined here goes the general way,
- * which decides the same by the same tables. GIF is clear: nothing here may wait for another CPU's answer or kick its own.
+ * which decides the same by the same tables. GIF is clear: nothing here may wait for another CPU's answer or kick its
+ * own.
  */
 #include "core/fast.h"
 #include "arch/x86_64/fast_icr.h"
@@ -13,14 +14,15 @@
 #define RFLAGS_TF (1ull << 8)
 #define RFLAGS_RF (1ull << 16)
 /* "IOIO Intercept Information": string, REP, and the sizes as three bits of which the first is one byte's. */
-#define IO_KIND 0x7cu
-#define IO_BYTE 0x10u
+#define IO_KIND        0x7cu
+#define IO_BYTE        0x10u
 #define NPF_KIND       (SVM_NPF_FINAL | SVM_NPF_WRITE | SVM_NPF_FETCH)
 #define ATTRIBUTE_LONG (1u << 9)
 
 enum { MAX_INSTRUCTION = 15 };
 
-/* Whether going on at `next` takes no more than a new RIP: no #DB is due after the instruction, no shadow ends with it. */
+/* Whether going on at `next` takes no more than a new RIP: no #DB is due after the instruction, no shadow ends with it.
+ */
 static inline bool is_plain(const struct vmcb *v, uint64_t next)
 {
     return (v->save.rflags & RFLAGS_TF) == 0 && (v->control.interrupt_shadow & SVM_INTERRUPT_SHADOW) == 0 &&
@@ -67,8 +69,8 @@ bool svm_fast_wrmsr(struct vcpu *vcpu)
 }
 
 /*
- * The timer of a vCPU whose local APIC is a model. The interrupt is taken here, by way of trap.c, and so is an NMI that has
- * come meanwhile: its kick goes the general way.
+ * The timer of a vCPU whose local APIC is a model. The interrupt is taken here, by way of trap.c, and so is an NMI that
+ * has come meanwhile: its kick goes the general way.
  */
 bool svm_fast_interrupt(struct vcpu *vcpu)
 {

@@ -90,8 +90,9 @@ hpa_t svm_iopm(void);
 
 /*
  * entry.S: runs the guest until an exit that the fast path does not answer. Both VMCBs are host-physical addresses; the
- * second holds the host's half of what VMLOAD and VMSAVE move; `vmcb` is the guest's again. Interrupts and NMIs are held from before the look at percpu.kicked (CLGI) until the host
- * is whole again, so that no kick falls between the two.
+ * second holds the host's half of what VMLOAD and VMSAVE move; `vmcb` is the guest's again. Interrupts and NMIs are
+ * held from before the look at percpu.kicked (CLGI) until the host is whole again, so that no kick falls between the
+ * two.
  */
 enum svm_entered { SVM_EXITED = 0, SVM_KICKED = 1 };
 enum svm_entered svm_enter(struct vcpu *vcpu, uint64_t guest_vmcb, uint64_t host_vmcb, struct vmcb *vmcb);

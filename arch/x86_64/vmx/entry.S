@@ -7,7 +7,9 @@
  *
  * The fast path answers the hottest exits before anything general is touched: the registers that it does not use stay the guest's.
  * Its budget, in instructions from the guest's own to the guest's next, which `make bench` checks:
- *     hypercall 0   31      CPUID, cached leaf   39      RDMSR, WRMSR of a constant   about 60 (vmx/fast_msr.c)
+ *     hypercall 0   38      CPUID, cached leaf   47      RDMSR, WRMSR of a constant   49, 40
+ *     by way of C (vmx/fast_exit.c): UART byte   90 to 119    IPI   86    IOAPIC register   about 295
+ *     local APIC model: end of interrupt   119    TSC deadline   137    its interrupt   about 200
  */
 #include "offsets.h"
 #include "arch/x86_64/vmx/exit_reason.h"
