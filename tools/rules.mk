@@ -51,7 +51,7 @@ $(BUILD)/host/%.o: %.c
 	$(Q)echo "  CC   $<"; $(CC) $(COMMON) -O2 -g -ffunction-sections -fdata-sections -MMD -MP -c -o $@ $<
 
 $(BUILD)/rf-check: $(RF_CHECK_O)
-	$(CC) $(COMMON) -O2 -g -Wl,--gc-sections -o $@ $(RF_CHECK_O)
+	$(Q)echo "  LD   $@"; $(CC) $(COMMON) -O2 -g -Wl,--gc-sections -o $@ $(RF_CHECK_O)
 
 -include $(RF_CHECK_O:.o=.d)
 # rf-check end
