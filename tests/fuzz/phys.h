@@ -57,6 +57,17 @@ void phys_write(hpa_t to, const void *from, size_t size)
         memcpy(fake_phys_at(to.raw, size), from, size);
 }
 
+bool phys_compare(const struct phys_word *words, uint32_t count)
+{
+    for (uint32_t i = 0; i < count; i++) {
+        uint64_t value;
+        memcpy(&value, phys_at(words[i].at.raw, sizeof value), sizeof value);
+        if ((value ^ words[i].value) & words[i].mask)
+            return false;
+    }
+    return true;
+}
+
 void phys_zero(hpa_t to, uint64_t size) { memset(fake_phys_at(to.raw, size), 0, size); }
 
 void phys_copy(hpa_t to, hpa_t from, uint64_t size)

@@ -54,10 +54,23 @@ static void ask(struct box *box, const char *command, const char *expression)
 static void test_help_names_every_command(void **state)
 {
     struct box *box = *state;
-    static const char *const commands[] = {
-        "help",        "list",        "start NAME",     "stop NAME",        "restart NAME", "pause NAME",
-        "resume NAME", "attach NAME", "log \\[NAME\\]", "stats \\[NAME\\]", "mem",          "cpus",
-        "plan",        "machine",     "version",        "reboot",           "halt"};
+    static const char *const commands[] = {"help",
+                                           "list",
+                                           "start NAME",
+                                           "stop NAME",
+                                           "restart NAME",
+                                           "pause NAME",
+                                           "resume NAME",
+                                           "attach NAME",
+                                           "log \\[NAME\\|crash\\]",
+                                           "stats \\[NAME\\]",
+                                           "mem",
+                                           "cpus",
+                                           "plan",
+                                           "machine",
+                                           "version",
+                                           "reboot",
+                                           "halt"};
     char expression[64];
     boot(box, "console-help");
     box_command(box, "help");

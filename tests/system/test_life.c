@@ -160,8 +160,10 @@ static void test_policy_halts_the_box(void **state)
     boot(box, "life-halt-box", conf, 3);
     start(box, "vital");
     box_expect_line(box, "vital: its policy on_stop = halt-box stops the box");
-    (void)box_is_silent(box, 1); /* what became of the command `start` may still be said */
-    if (!box_is_silent(box, 1))
+    bool silent = false; /* what became of the command `start` may still be said, byte by byte */
+    for (unsigned bytes = 0; bytes < BOX_LINE_SIZE && !silent; bytes++)
+        silent = box_is_silent(box, 1);
+    if (!silent)
         box_fail(box, "the box is not silent after its policy halted it");
     box_send(box, "version\r");
     if (!box_is_silent(box, 1))
