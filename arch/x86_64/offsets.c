@@ -45,4 +45,5 @@ void offsets(void)
     CONSTANT(SVM_EXIT_NPF, SVM_EXIT_NPF);
     CONSTANT(SVM_EXIT_INTR, SVM_EXIT_INTR);
     OFFSET(VCPU_HOST_RSP, struct vcpu, host_rsp);
+    OFFSET(VCPU_FAST_LEFT, struct vcpu, fast_left);
 }
