@@ -3,7 +3,7 @@
 #
 # DIRECTORY receives the emulator's own files and logs. The machine's COM1 connects to 127.0.0.1:PORT, where the caller
 # already listens, so that no free port has to be guessed. MEMORY is in MiB. `emulate.sh choose` prints the engine that
-# shows most on this computer (exact to the instruction), `emulate.sh fastest` the quickest. Ends when the machine is
+# shows most on this computer (exact to the instruction). Ends when the machine is
 # switched off or resets itself, or when this process is ended; with RINGFENCE_RESETS=go-on in the environment QEMU's
 # machine boots again after a reset, its memory as it was, which Bochs's always does; RINGFENCE_MONITOR is where QEMU's
 # monitor goes, in its own words, with DIRECTORY as the working directory. ENGINE:
@@ -21,12 +21,6 @@ die() {
     exit 1
 }
 
-if [ "${1:-}" = fastest ]; then
-    engine=$("$0" choose)
-    [ "$engine" != bochs-vmx ] || engine=qemu-svm
-    echo "$engine"
-    exit 0
-fi
 if [ "${1:-}" = choose ]; then
     if [ -r /dev/kvm ] && [ -w /dev/kvm ] && grep -qE '\b(vmx|svm)\b' /proc/cpuinfo &&
         cat /sys/module/kvm_intel/parameters/nested /sys/module/kvm_amd/parameters/nested 2>/dev/null | grep -q '^[Y1]' &&

@@ -1,6 +1,6 @@
 #!/bin/sh
 # Boots the image with its console on this terminal: run.sh ISO TERMINAL DIRECTORY [CPUS [MEMORY]]
-# TERMINAL is the built tools/terminal.c. MACHINE names the emulated machine; without it the fastest is taken.
+# TERMINAL is the built tools/terminal.c. MACHINE names the emulated machine; without it the one that shows most here.
 set -eu
 
 [ $# -ge 3 ] || {
@@ -8,12 +8,12 @@ set -eu
     exit 2
 }
 iso=$1 terminal=$2 directory=$3 cpus=${4:-3} memory=${5:-1024}
-engine=${MACHINE:-$(tools/emulate.sh fastest)}
+engine=${MACHINE:-$(tools/emulate.sh choose)}
 case $engine in
 kvm) how="QEMU, on this computer's own VT-x: up in a few seconds" ;;
 bochs-vmx) how="Bochs with VT-x, exact to the instruction: the prompt in some seconds, Linux in about a minute" ;;
 bochs-svm) how="Bochs with AMD-V, exact to the instruction: the prompt in some seconds, Linux in about a minute" ;;
-qemu-svm) how="QEMU's own AMD-V: the prompt in a few seconds, Linux in ten; its clock is this computer's, so beats can miss" ;;
+qemu-svm) how="QEMU's own AMD-V: the prompt in a few seconds, Linux in ten; its clock is this computer's: beats can miss" ;;
 qemu-svm-uefi) how="the same from UEFI" ;;
 *)
     echo "run: MACHINE=$engine is not known, expected kvm, bochs-vmx, bochs-svm, qemu-svm or qemu-svm-uefi" >&2
