@@ -104,7 +104,7 @@ static void vmx_run(struct vcpu *vcpu, struct exit *exit)
     if (v->timer != 0)
         vmcs_write(VMCS_PREEMPTION_TIMER, v->timer);
     for (;;) {
-        vcpu->fast_left = FAST_EXITS;
+        vcpu->fast_left = v->timer != 0 ? FAST_EXITS : INT32_MAX; /* only the console's CPU has to look up */
         switch (vmx_enter(vcpu, v->launched)) {
         case VMX_KICKED:
             *exit = (struct exit){.kind = EXIT_KICK};
