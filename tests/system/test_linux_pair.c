@@ -99,6 +99,8 @@ static void use_shell(struct box *box, const char *ready)
 static void power_off(struct box *box)
 {
     box_attach(box, "linux");
+    box_send(box, "\r"); /* what is typed before the prompt is there can be lost to the shell */
+    box_expect(box, "# ");
     box_send(box, "poweroff\r");
     box_expect_line(box, "^\\[linux is stopped: powered off by the guest; ");
     box_detach(box);
