@@ -82,6 +82,6 @@ $(BUILD)/endurance: $(BUILD)/launch/tests/endurance/endurance.o $(SYSTEM_LIB_O)
 	$(Q)$(CC) $(HOST_CFLAGS) -o $@ $^ -lcmocka
 .PHONY: endurance
 endurance: $(BUILD)/endurance $(BUILD)/ringfence.elf $(BUILD)/guests/vmlinuz-6.1 $(BUILD)/guests/initrd
-	@RINGFENCE_BUILD=$(BUILD) RINGFENCE_ENGINE=$(or $(MACHINE),qemu-svm) SECONDS_OF_LOAD=$(SECONDS) $(BUILD)/endurance
+	@RINGFENCE_BUILD=$(BUILD) RINGFENCE_ENGINE=$(or $(MACHINE),bochs-vmx) SECONDS_OF_LOAD=$(SECONDS) $(BUILD)/endurance
 
 include tests/fuzz/rules.mk

@@ -6,10 +6,6 @@
 #include "core/types.h"
 
 static inline void out8(uint16_t port, uint8_t value) { __asm__ volatile("outb %0, %1" : : "a"(value), "Nd"(port)); }
-static inline void out16(uint16_t port, uint16_t value)
-{
-    __asm__ volatile("outw %0, %1" : : "a"(value), "Nd"(port));
-}
 static inline uint8_t in8(uint16_t port)
 {
     uint8_t value;
@@ -59,5 +55,4 @@ CONTROL_REGISTER(4)
 
 static inline void invlpg(uint64_t address) { __asm__ volatile("invlpg (%0)" : : "r"(address) : "memory"); }
 static inline void cpu_pause(void) { __asm__ volatile("pause"); }
-static inline void wbinvd(void) { __asm__ volatile("wbinvd" : : : "memory"); }
 static inline void interrupts_off(void) { __asm__ volatile("cli" : : : "memory"); }
