@@ -2,7 +2,7 @@
 # Installs the Debian packages that a purpose needs: deps.sh build|run|test. Silent when all are there.
 set -eu
 
-build="gcc make binutils grub-common"
+build="gcc libc6-dev make binutils grub-common"
 image="grub-pc-bin grub-efi-amd64-bin xorriso mtools cpio gzip lz4 zstd busybox-static debian-archive-keyring"
 emulators="bochs bochs-term bochsbios vgabios qemu-system-x86 ovmf seabios bsdutils"
 checks="libcmocka-dev libzydis-dev clang"
