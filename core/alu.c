@@ -102,6 +102,8 @@ uint64_t alu_compute(enum decode_operation operation, uint64_t a, uint64_t b, un
     case DECODE_STOS:
     case DECODE_MOVS:
     case DECODE_LODS:
+    case DECODE_INS:
+    case DECODE_OUTS:
         break; /* the result is b, and no flag changes */
     }
     *rflags = (*rflags & ~FLAGS_ARITH) | flags;

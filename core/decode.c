@@ -148,6 +148,7 @@ const char *decode_operation_name(enum decode_operation operation)
         [DECODE_TEST] = "test", [DECODE_BT] = "bt",     [DECODE_BTS] = "bts",     [DECODE_BTR] = "btr",
         [DECODE_BTC] = "btc",   [DECODE_MOV] = "mov",   [DECODE_MOVZX] = "movzx", [DECODE_MOVSX] = "movsx",
         [DECODE_XCHG] = "xchg", [DECODE_STOS] = "stos", [DECODE_MOVS] = "movs",   [DECODE_LODS] = "lods",
+        [DECODE_INS] = "ins",   [DECODE_OUTS] = "outs",
     };
     return (size_t)operation < array_size(names) ? names[operation] : "unknown";
 }

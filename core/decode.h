@@ -1,5 +1,5 @@
 /*
- * Decodes the instructions with which guests touch device registers. Pure: bytes in, one struct out.
+ * Decodes the instructions with which guests touch device registers, and the string instructions of ports. Pure: bytes in, one struct out.
  *
  * Only what compilers and kernels use on such memory is known (see decode_table.c); every other instruction, and
  * every form without a memory operand, is refused. SDM vol. 2, "Instruction Format" and "Opcode Map".
@@ -34,6 +34,8 @@ enum decode_operation {
     DECODE_STOS,
     DECODE_MOVS,
     DECODE_LODS,
+    DECODE_INS, /* the port is in DX; REX.W changes nothing */
+    DECODE_OUTS,
 };
 
 enum decode_form {

@@ -83,6 +83,8 @@ void decode_set_operands(enum decode_mode mode, const struct prefixes *p, const 
                          struct decoded *out)
 {
     uint8_t full = decode_operand_size(mode, p);
+    if ((row->flags & ROW_PORT) && full == 8)
+        full = 4;
     out->size = row->width == WIDTH_PREFIX ? full : row->width;
     out->register_size = row->flags & ROW_WIDEN ? full : out->size;
 

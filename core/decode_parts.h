@@ -17,6 +17,7 @@ enum row_flag {
     ROW_ONLY_64 = 1 << 2, /* another instruction outside 64-bit mode */
     ROW_NOT_64 = 1 << 3,  /* undefined in 64-bit mode */
     ROW_WIDEN = 1 << 4,   /* the register's width comes from the prefixes, the memory operand's from the row */
+    ROW_PORT = 1 << 5,    /* at most 4 bytes wide */
 };
 enum { ANY = -1 };
 

@@ -1,12 +1,9 @@
-/* Device-memory emulation: fetch, decode, translate, access, and only then change registers and flags. */
+/* Device-memory emulation: translate, access, and only then change registers and flags. */
 #include "core/mmio.h"
 
 #include "core/alu.h"
 #include "core/mmio_operand.h"
 #include "core/range.h"
-
-#define FLAG_DF  ((uint64_t)1 << 10)
-#define EFER_LMA ((uint64_t)1 << 10)
 
 static enum mmio_result emulate_to_memory(struct emulation *e, const struct operand *o)
 {
@@ -58,13 +55,6 @@ static enum mmio_result emulate_plain(struct emulation *e)
     return e->d.form == DECODE_TO_REGISTER ? emulate_to_register(e, &o) : emulate_to_memory(e, &o);
 }
 
-/* Moves an index register by one element, in the direction that DF says. */
-static void step(struct emulation *e, uint8_t reg)
-{
-    uint64_t delta = e->view->rflags & FLAG_DF ? -(uint64_t)e->d.size : e->d.size;
-    mmio_gpr_write(e, reg, e->d.address_size, e->vcpu->gpr[reg] + delta);
-}
-
 /* One element. MMIO_AGAIN: it no longer touches the page that was refused, so the CPU can do it itself. */
 static enum mmio_result string_element(struct emulation *e)
 {
@@ -89,9 +79,9 @@ static enum mmio_result string_element(struct emulation *e)
     if (result != MMIO_DONE)
         return result;
     if (loads)
-        step(e, GPR_RSI);
+        mmio_step(e, GPR_RSI);
     if (stores)
-        step(e, GPR_RDI);
+        mmio_step(e, GPR_RDI);
     else
         mmio_gpr_write(e, GPR_RAX, e->d.size, value);
     return MMIO_DONE;
@@ -113,56 +103,6 @@ static enum mmio_result emulate_string(struct emulation *e)
     return mmio_gpr(e, GPR_RCX, width) == 0 ? MMIO_DONE : MMIO_AGAIN;
 }
 
-/* The instruction's bytes */
-
-static enum decode_mode code_mode(const struct vcpu_state_view *view)
-{
-    if ((view->efer & EFER_LMA) && view->cs_long)
-        return DECODE_64;
-    return view->cs_default32 ? DECODE_32 : DECODE_16;
-}
-
-/* Fetches up to the end of the page, or up to 15 bytes in all. */
-static enum mmio_result fetch_part(struct emulation *e)
-{
-    struct mmio_outcome *out = e->out;
-    uint64_t linear = e->view->rip + out->byte_count;
-    if (e->mode != DECODE_64)
-        linear = (linear + e->view->cs_base) & UINT32_MAX;
-    uint64_t room = PAGE_SIZE - linear % PAGE_SIZE;
-    uint64_t wanted = (uint64_t)DECODE_MAX_LENGTH - out->byte_count;
-    uint64_t size = room < wanted ? room : wanted;
-
-    uint64_t at;
-    enum mmio_result result = mmio_translate(e, linear, WALK_FETCH, false, &at);
-    if (result != MMIO_DONE)
-        return result;
-    if (!e->memory->read(e->memory->context, gpa(at), out->bytes + out->byte_count, size))
-        return mmio_unknown(e, "the instruction lies outside the guest's RAM");
-    out->byte_count = (uint8_t)(out->byte_count + size);
-    return MMIO_DONE;
-}
-
-/* Fetches and decodes. The next page is looked at only when the instruction really goes on there. */
-static enum mmio_result fetch(struct emulation *e)
-{
-    enum decode_result decoded = DECODE_TRUNCATED;
-    while (decoded == DECODE_TRUNCATED) {
-        enum mmio_result result = fetch_part(e);
-        if (result != MMIO_DONE)
-            return result;
-        decoded = decode_instruction(e->mode, e->out->bytes, e->out->byte_count, &e->d);
-    }
-    if (decoded == DECODE_TOO_LONG)
-        return mmio_exception(e, VECTOR_GP, 0, 0);
-    if (decoded == DECODE_UNDEFINED)
-        return mmio_exception(e, VECTOR_UD, 0, 0);
-    if (decoded != DECODE_OK)
-        return mmio_unknown(e, "the decoder does not know the instruction");
-    e->out->length = e->d.length;
-    return MMIO_DONE;
-}
-
 enum mmio_result mmio_emulate(struct vcpu *vcpu, const struct vcpu_state_view *view, gpa_t fault_address,
                               const struct guest_memory *memory, mmio_access *access, void *context,
                               struct mmio_outcome *outcome)
@@ -173,11 +113,11 @@ enum mmio_result mmio_emulate(struct vcpu *vcpu, const struct vcpu_state_view *v
                           .access = access,
                           .context = context,
                           .out = outcome,
-                          .fault_page = align_down(fault_address.raw, PAGE_SIZE),
-                          .mode = code_mode(view)};
-    *outcome = (struct mmio_outcome){.rflags = view->rflags};
-    enum mmio_result result = fetch(&e);
+                          .fault_page = align_down(fault_address.raw, PAGE_SIZE)};
+    enum mmio_result result = mmio_fetch(&e);
     if (result != MMIO_DONE)
         return result;
+    if (e.d.operation == DECODE_INS || e.d.operation == DECODE_OUTS)
+        return mmio_unknown(&e, "a port's string instruction reaches no device's memory");
     return e.d.form == DECODE_STRING ? emulate_string(&e) : emulate_plain(&e);
 }

@@ -7,6 +7,8 @@
 #include "core/bytes.h"
 #include "core/range.h"
 
+#define FLAG_DF ((uint64_t)1 << 10)
+
 enum mmio_result mmio_unknown(struct emulation *e, const char *reason)
 {
     e->out->reason = reason;
@@ -31,6 +33,12 @@ void mmio_gpr_write(struct emulation *e, uint8_t reg, unsigned size, uint64_t va
     uint64_t mask = size >= 4 ? UINT64_MAX : size_mask(size);
     uint64_t *slot = &e->vcpu->gpr[reg];
     *slot = (*slot & ~mask) | (value & size_mask(size));
+}
+
+void mmio_step(struct emulation *e, uint8_t reg)
+{
+    uint64_t delta = e->view->rflags & FLAG_DF ? -(uint64_t)e->d.size : e->d.size;
+    mmio_gpr_write(e, reg, e->d.address_size, e->vcpu->gpr[reg] + delta);
 }
 
 uint64_t mmio_register(const struct emulation *e)
@@ -164,8 +172,7 @@ static enum mmio_result device_access(struct emulation *e, const struct operand 
     return MMIO_DONE;
 }
 
-/* True when all of the operand was in RAM. */
-static bool ram_read(const struct emulation *e, const struct operand *o, uint64_t *value)
+bool mmio_ram_read(const struct emulation *e, const struct operand *o, uint64_t *value)
 {
     uint8_t bytes[8] = {0};
     if (!e->memory->read(e->memory->context, gpa(o->at[0]), bytes, o->size[0]))
@@ -176,13 +183,13 @@ static bool ram_read(const struct emulation *e, const struct operand *o, uint64_
     return true;
 }
 
-/* Likewise; both parts are tried by reading first, so that nothing is half written. */
-static bool ram_write(const struct emulation *e, const struct operand *o, uint64_t value)
+/* Both parts are tried by reading first, so that nothing is half written. */
+bool mmio_ram_write(const struct emulation *e, const struct operand *o, uint64_t value)
 {
     uint64_t old;
     uint8_t bytes[8];
     memcpy(bytes, &value, sizeof bytes);
-    if (o->parts == 2 && !ram_read(e, o, &old))
+    if (o->parts == 2 && !mmio_ram_read(e, o, &old))
         return false;
     if (!e->memory->write(e->memory->context, gpa(o->at[0]), bytes, o->size[0]))
         return false;
@@ -191,7 +198,7 @@ static bool ram_write(const struct emulation *e, const struct operand *o, uint64
 
 enum mmio_result mmio_operand_read(struct emulation *e, const struct operand *o, uint64_t *value)
 {
-    if (!mmio_on_fault_page(e, o) && ram_read(e, o, value))
+    if (!mmio_on_fault_page(e, o) && mmio_ram_read(e, o, value))
         return MMIO_DONE;
     return device_access(e, o, false, value);
 }
@@ -199,7 +206,7 @@ enum mmio_result mmio_operand_read(struct emulation *e, const struct operand *o,
 enum mmio_result mmio_operand_write(struct emulation *e, const struct operand *o, uint64_t value)
 {
     value &= size_mask(e->d.size);
-    if (!mmio_on_fault_page(e, o) && ram_write(e, o, value))
+    if (!mmio_on_fault_page(e, o) && mmio_ram_write(e, o, value))
         return MMIO_DONE;
     return device_access(e, o, true, &value);
 }

@@ -1,5 +1,5 @@
 /*
- * One instruction under emulation, and its operands. Private to core/mmio*.c.
+ * One instruction under emulation, and its operands. Private to core/mmio*.c and core/port_string.c.
  *
  * Functions that return a result give MMIO_DONE for "go on".
  */
@@ -14,10 +14,12 @@ struct emulation {
     mmio_access *access;
     void *context;
     struct mmio_outcome *out;
-    uint64_t fault_page;
+    uint64_t fault_page; /* the page that was refused; MMIO_NO_PAGE: none */
     enum decode_mode mode;
     struct decoded d;
 };
+
+enum { MMIO_NO_PAGE = 1 }; /* no page begins there */
 
 /* Where a memory operand lies: one part, or two when it crosses a page. */
 struct operand {
@@ -30,9 +32,15 @@ struct operand {
 enum mmio_result must_check mmio_unknown(struct emulation *e, const char *reason);
 enum mmio_result must_check mmio_exception(struct emulation *e, uint8_t vector, uint32_t error_code, uint64_t cr2);
 
+/* Fetches and decodes the instruction at the view's RIP into `mode` and `d`. *out begins anew. */
+enum mmio_result must_check mmio_fetch(struct emulation *e);
+
 /* A general register's low `size` bytes. A 32-bit write clears the upper half. */
 uint64_t mmio_gpr(const struct emulation *e, uint8_t reg, unsigned size);
 void mmio_gpr_write(struct emulation *e, uint8_t reg, unsigned size, uint64_t value);
+
+/* Moves an index register by one element, in the direction that DF says. */
+void mmio_step(struct emulation *e, uint8_t reg);
 
 /* The register operand, AH to BH among them. */
 uint64_t mmio_register(const struct emulation *e);
@@ -49,5 +57,10 @@ enum mmio_result must_check mmio_locate(struct emulation *e, enum decode_segment
                                         struct operand *o);
 bool mmio_on_fault_page(const struct emulation *e, const struct operand *o);
 
+/* False: not all of the operand is RAM, and nothing was done. */
+bool must_check mmio_ram_read(const struct emulation *e, const struct operand *o, uint64_t *value);
+bool must_check mmio_ram_write(const struct emulation *e, const struct operand *o, uint64_t value);
+
+/* The same in RAM or on the page that was refused. */
 enum mmio_result must_check mmio_operand_read(struct emulation *e, const struct operand *o, uint64_t *value);
 enum mmio_result must_check mmio_operand_write(struct emulation *e, const struct operand *o, uint64_t value);

@@ -17,7 +17,7 @@ static void require_well_formed(const struct decoded *d)
     require(d->scale == 1 || d->scale == 2 || d->scale == 4 || d->scale == 8);
     require(d->base < GPRS || d->base == DECODE_NO_REGISTER);
     require(d->index < GPRS || d->index == DECODE_NO_REGISTER);
-    require(d->segment <= SEGMENT_GS && d->operation <= DECODE_LODS && d->form <= DECODE_STRING);
+    require(d->segment <= SEGMENT_GS && d->operation <= DECODE_OUTS && d->form <= DECODE_STRING);
     if (d->form == DECODE_TO_MEMORY || d->form == DECODE_TO_REGISTER) {
         require(d->reg < GPRS);
         require(d->register_size >= d->size && d->register_size <= 8);

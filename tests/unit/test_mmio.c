@@ -603,6 +603,8 @@ static void unknown_instruction(void **state)
     assert_non_null(strstr(out.reason, "decoder"));
     assert_int_equal(out.byte_count, 15);
     assert_memory_equal(out.bytes, ((uint8_t[]){0x0f, 0x6f, 0x07}), 3);
+    assert_int_equal(run(0x6d), MMIO_UNKNOWN); /* the decoder knows INS, but its page is no device's here */
+    assert_string_equal(out.reason, "a port's string instruction reaches no device's memory");
 }
 
 static void another_address(void **state)
