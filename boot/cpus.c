@@ -5,15 +5,32 @@
 #include "arch/x86_64/cpu_instructions.h"
 #include "arch/x86_64/percpu.h"
 #include "arch/x86_64/smp.h"
+#include "core/cpu_core.h"
+#include "core/machine_check.h"
 
+static struct machine *box;
 static const struct backend *backend;
 static struct sink *error_sink;
 static void (*released)(uint32_t cpu);
 
+/* What only the CPU itself can be asked, and how it goes on: its core, and errors from before the start. */
+static void begin(uint32_t cpu)
+{
+    struct cpu_core here;
+    struct machine_check old;
+    cpu_core_read(cpu_cpuid, &here);
+    box->cpus[cpu].core = here.core;
+    cpu_protect();
+    machine_check_begin(&old);
+    if (old.status != 0)
+        sink_print(error_sink, "CPU %u: a machine check from before this start: bank %u status %lx address %lx\n", cpu,
+                   old.bank, old.status, old.address);
+}
+
 /* Every CPU but the first comes here. */
 static void secondary_cpu(uint32_t cpu)
 {
-    cpu_protect();
+    begin(cpu);
     apic_enable();
     smp_arrived(cpu, backend->cpu_on(error_sink));
 
@@ -25,6 +42,7 @@ static void secondary_cpu(uint32_t cpu)
 
 bool cpus_start(struct machine *machine, const struct backend *chosen, struct sink *errors)
 {
+    box = machine;
     backend = chosen;
     error_sink = errors;
     uint64_t page;
@@ -34,7 +52,7 @@ bool cpus_start(struct machine *machine, const struct backend *chosen, struct si
         return false;
     }
     percpu_load(percpu_of(0));
-    cpu_protect();
+    begin(0);
     if (!apic_init(machine->caps.x2apic, machine->caps.tsc_deadline)) {
         sink_print(errors, "no memory to map the local APIC\n");
         return false;

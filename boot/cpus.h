@@ -6,8 +6,8 @@
 #include "core/backend.h"
 
 /*
- * Sets the boot CPU up, starts the others and switches host mode on for all. A CPU that fails is not `online` afterwards, with one
- * line on `errors`. False: the boot CPU itself cannot.
+ * Sets the boot CPU up, starts the others, notes their cores and switches host mode on for all. A CPU that fails is not
+ * `online` afterwards, with one line on `errors`. False: the boot CPU itself cannot.
  */
 bool must_check cpus_start(struct machine *machine, const struct backend *backend, struct sink *errors);
 

@@ -1,41 +1,29 @@
 #include "boot/discover.h"
 
 #include "arch/x86_64/cpu.h"
+#include "core/cpu_core.h"
 #include "core/phys.h"
 
 extern char image_start[], image_end[];
 
-static uint8_t info_copy[MULTIBOOT2_MAX_SIZE];
-
-static uint32_t initial_apic_id(void)
-{
-    /* Leaf Bh has all 32 bits; leaf 1 the lower 8 of them. */
-    struct cpuid_regs r, top;
-    cpu_cpuid(0, 0, &top);
-    if (top.eax >= 0xb) {
-        cpu_cpuid(0xb, 0, &r);
-        if (r.ebx != 0)
-            return r.edx;
-    }
-    cpu_cpuid(1, 0, &r);
-    return r.ebx >> 24;
-}
-
-bool discover_machine(uint32_t info, struct machine *machine, struct multiboot2_info *extra, struct sink *errors)
+bool discover_machine(uint32_t info, char copy[MULTIBOOT2_MAX_SIZE], struct machine *machine,
+                      struct multiboot2_info *extra, struct sink *errors)
 {
     uint32_t size;
     phys_read(hpa(info), &size, sizeof size);
-    if (size > sizeof info_copy) {
-        sink_print(errors, "multiboot2: the loader's information has %u bytes, at most %zu can be taken\n", size,
-                   sizeof info_copy);
+    if (size > MULTIBOOT2_MAX_SIZE) {
+        sink_print(errors, "multiboot2: the loader's information has %u bytes, at most %d can be taken\n", size,
+                   MULTIBOOT2_MAX_SIZE);
         return false;
     }
-    phys_read(hpa(info), info_copy, size);
-    if (!multiboot2_parse(info_copy, size, machine, extra, errors))
+    phys_read(hpa(info), copy, size);
+    if (!multiboot2_parse(copy, size, machine, extra, errors))
         return false;
     machine->hypervisor = (struct range){(uint64_t)image_start, (uint64_t)(image_end - image_start)};
+    struct cpu_core here;
+    cpu_core_read(cpu_cpuid, &here);
     /* Without tables the boot CPU alone is used; acpi_parse has said so. */
-    bool tables = acpi_parse(extra->rsdp, extra->rsdp_size, initial_apic_id(), machine, errors);
+    bool tables = acpi_parse(extra->rsdp, extra->rsdp_size, here.apic_id, machine, errors);
     (void)tables;
     return true;
 }

@@ -6,11 +6,12 @@
 #include "boot/multiboot2.h"
 
 /*
- * Copies and parses the structure at physical address `info`, then the ACPI tables. False with lines on `errors`: without a
- * memory map nothing can run. Fills everything but caps, tsc_hz and which CPUs are online.
+ * Copies the structure at physical address `info` to `copy`, where *extra points into it, and parses it, then the ACPI
+ * tables. False with lines on `errors`: without a memory map nothing can run. Fills everything but caps, tsc_hz, which CPUs
+ * are online and their cores.
  */
-bool must_check discover_machine(uint32_t info, struct machine *machine, struct multiboot2_info *extra,
-                                 struct sink *errors);
+bool must_check discover_machine(uint32_t info, char copy[MULTIBOOT2_MAX_SIZE], struct machine *machine,
+                                 struct multiboot2_info *extra, struct sink *errors);
 
 /* Who this is, in two lines. */
 void discover_print(const struct machine *machine, const struct multiboot2_info *extra, struct sink *out);

@@ -36,12 +36,16 @@ static struct multiboot2_info loader_info;
 static struct config config;
 static struct plan plan;
 static const struct backend *backend;
-static char config_text[CONFIG_MAX_SIZE];
+
+/* What the loader has left: first its information, of which nothing is needed any more when the configuration is read. */
+static char text[MULTIBOOT2_MAX_SIZE];
+_Static_assert((size_t)CONFIG_MAX_SIZE <= sizeof text, "the configuration fits too");
 
 static void stop(struct sink *out) __attribute__((noreturn));
 static void stop(struct sink *out)
 {
     sink_print(out, "Ringfence stops here.\n");
+    terminal_flush();
     for (;;)
         __asm__ volatile("cli; hlt");
 }
@@ -60,9 +64,9 @@ static void configuration_read(struct sink *out)
     }
     uint64_t size = machine.modules[module].range.size;
     size_t length = size <= CONFIG_MAX_SIZE ? size : 0;
-    phys_read(hpa(machine.modules[module].range.base), config_text, length);
+    phys_read(hpa(machine.modules[module].range.base), text, length);
     /* The parser looks at no byte of a text that is too large, and says how large it is. */
-    unsigned errors = config_parse(config_name, config_text, size, &config, out);
+    unsigned errors = config_parse(config_name, text, size, &config, out);
     if (errors != 0)
         sink_print(out, "%s: %u errors; what is named there is not started, the rest is\n", config_name, errors);
 }
@@ -141,7 +145,7 @@ void boot_main(uint32_t magic, uint32_t info)
                    MULTIBOOT2_LOADER_MAGIC);
         stop(out);
     }
-    bool discovered = discover_machine(info, &machine, &loader_info, out);
+    bool discovered = discover_machine(info, text, &machine, &loader_info, out);
     if (screen_init(&loader_info.screen))   /* what was said so far went to the serial port alone */
         sink_print(screen_sink(), "Ringfence %s\n", RINGFENCE_VERSION);
     if (!discovered)
@@ -178,6 +182,8 @@ void boot_main(uint32_t magic, uint32_t info)
     plan_print(&plan, &machine, out);
     stages_over("plan_print");
     heap_close();                           /* the plan is committed: nothing is allocated from here on */
+
+    log_line("boot: %lu of %lu KiB of working memory are used", heap_used() / KIB, machine.heap.size / KIB);
 
     console_init(terminal_console_port(), &config, &machine, &plan, backend);
     start_partitions();

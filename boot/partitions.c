@@ -1,16 +1,20 @@
 #include "boot/partitions.h"
 
 #include "arch/x86_64/heap.h"
+#include "arch/x86_64/percpu.h"
 #include "core/bytes.h"
 #include "core/loader.h"
 #include "core/local_apic.h"
 #include "core/nested.h"
 
 enum {
-    CPU_BYTES = 64 * 1024,       /* stacks, struct percpu, VMXON or host-save area, VMCS or VMCB, page tables */
-    PARTITION_BYTES = 64 * 1024, /* output ring, platform, vCPUs, the odd page tables */
-    SHARED_BYTES = 128 * 1024,   /* bitmaps, page tables of the heap itself */
-    TABLES_PER_GIB = 2,
+    CPU_PAGES = PERCPU_PAGES + 2,    /* host-save area and VMCB, or the VMXON region */
+    VCPU_PAGES = 2,                  /* VMCB and its copy, or VMCS */
+    VCPU_LOOSE = 2 * HEAP_ALIGNMENT, /* the backend's own small part */
+    SHARED_PAGES = 24,               /* bitmaps; our own page tables, the CPUs' and the heap's part of them aside */
+    CPUS_PER_TABLE = 32,
+    TABLES_PER_GIB = 2, /* a directory, and one more */
+    TABLES_MORE = 5,    /* the upper two levels, firmware's places, the ends */
 };
 
 /* Bytes of usable memory: a partition that wants more is refused, and needs no tables. */
@@ -23,18 +27,38 @@ static uint64_t memory_limit(const struct machine *machine)
     return sum;
 }
 
+static uint64_t pages_of(uint64_t bytes) { return (bytes + PAGE_SIZE - 1) / PAGE_SIZE; }
+static uint64_t loose(uint64_t bytes) { return bytes + HEAP_ALIGNMENT; }
+
+/* What create() below allocates. */
+static uint64_t partition_pages(const struct config_partition *config, const struct machine *machine)
+{
+    uint64_t vcpus = config->cpu_count, memory = config->memory;
+    uint64_t vcpu = sizeof(struct vcpu) + sizeof(struct local_apic) + sizeof(uint32_t) + VCPU_LOOSE;
+    uint64_t objects = loose(platform_size()) + loose(sizeof(struct ring)) + vcpus * vcpu + 2 * HEAP_ALIGNMENT;
+    uint64_t tables = TABLES_MORE + TABLES_PER_GIB * (memory / GIB + 1);
+    if (!machine->caps.nested_2m)
+        tables += memory / PAGE_SIZE_2M;
+    return pages_of(objects) + vcpus * VCPU_PAGES + tables;
+}
+
+/* Where guests' memory lies in pieces, each end of a piece may take a table more: all partitions' pieces together. */
+static uint64_t ragged_tables(const struct machine *machine)
+{
+    uint64_t tables = 0;
+    for (uint32_t i = 0; i < machine->region_count; i++)
+        tables += machine->regions[i].kind == MEMORY_USABLE ? 2 : 0;
+    return tables;
+}
+
 uint64_t partitions_memory_bound(const struct config *config, const struct machine *machine)
 {
-    uint64_t bytes = SHARED_BYTES + machine->cpu_count * (uint64_t)CPU_BYTES;
-    for (uint32_t i = 0; i < config->partition_count; i++) {
-        /* With 2 MiB pages: a directory a GiB and the few tables of ragged ends; without, a table for each 2 MiB. */
-        if (config->partitions[i].refused || config->partitions[i].memory > memory_limit(machine))
-            continue;
-        uint64_t memory = config->partitions[i].memory;
-        uint64_t tables = machine->caps.nested_2m ? TABLES_PER_GIB * (memory / GIB + 1) : memory / PAGE_SIZE_2M + 8;
-        bytes += PARTITION_BYTES + config->partitions[i].cpu_count * 3 * PAGE_SIZE + tables * PAGE_SIZE;
-    }
-    return align_down(bytes + PAGE_SIZE - 1, PAGE_SIZE);
+    uint64_t pages = SHARED_PAGES + ragged_tables(machine) + machine->cpu_count * (uint64_t)CPU_PAGES +
+                     machine->cpu_count / CPUS_PER_TABLE;
+    for (uint32_t i = 0; i < config->partition_count; i++)
+        if (!config->partitions[i].refused && config->partitions[i].memory <= memory_limit(machine))
+            pages += partition_pages(&config->partitions[i], machine);
+    return (pages + pages * PAGE_SIZE / PAGE_SIZE_2M) * PAGE_SIZE;
 }
 
 static bool map_memory(struct partition *p, const struct backend *backend)
@@ -42,8 +66,8 @@ static bool map_memory(struct partition *p, const struct backend *backend)
     if (!nested_init(&p->nested, &heap_pages))
         return false;
     for (uint32_t i = 0; i < p->plan->chunk_count; i++)
-        if (!nested_map(&p->nested, backend->nested_format, &p->machine->caps, p->plan->chunks[i], NESTED_RAM, true, true,
-                        &heap_pages))
+        if (!nested_map(&p->nested, backend->nested_format, &p->machine->caps, p->plan->chunks[i], NESTED_RAM, true,
+                        true, &heap_pages))
             return false;
     return true;
 }
@@ -77,9 +101,10 @@ static bool create_vcpus(struct partition *p, const struct backend *backend)
 
 static bool create(struct partition *p, const struct backend *backend)
 {
+    /* Objects first, whole pages after them: so the objects lie close together. */
     p->platform = heap_alloc(platform_size());
     p->output = heap_alloc(sizeof *p->output);
-    return p->platform != NULL && p->output != NULL && map_memory(p, backend) && create_vcpus(p, backend);
+    return p->platform != NULL && p->output != NULL && create_vcpus(p, backend) && map_memory(p, backend);
 }
 
 unsigned partitions_drop_unfit(struct plan *plan, const struct machine *machine, struct sink *errors)

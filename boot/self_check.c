@@ -2,6 +2,7 @@
 
 #include "arch/x86_64/backends.h"
 #include "arch/x86_64/cpu.h"
+#include "core/side_doors.h"
 
 enum { MEMORY_NEEDED = 32 }; /* MiB: the hypervisor and one small guest */
 
@@ -36,6 +37,8 @@ const struct backend *self_check(struct machine *machine, struct sink *out)
          "'interrupts = direct' cannot be used (if firmware has an 'x2APIC' setting, enable it)");
     line(out, "TSC deadline timer", caps->tsc_deadline, "guests use the local APIC's slower timer");
     line(out, "invariant TSC", caps->invariant_tsc, "guests' clocks drift when the CPU changes its speed");
+    sink_print(out, "  %-24s ", "side channels closed by");
+    side_doors_print(cpu_side_doors_read(), out);
     uint64_t memory = usable_memory(machine) / MIB;
     line(out, "memory", memory >= MEMORY_NEEDED, "less than 32 MiB are usable");
     if (good && memory >= MEMORY_NEEDED)

@@ -6,6 +6,7 @@
 #include "core/console.h"
 #include "core/cpu.h"
 #include "core/sink.h"
+#include "drivers/hw/terminal.h"
 
 static struct {
     uint64_t entered; /* TSC */
@@ -20,6 +21,7 @@ void stages_begin(void) { stages.entered = cpu_clock(); }
 
 void stages_over(const char *name)
 {
+    terminal_show();
     if (stages.count == STAGES_MAX)
         return;
     stages.list[stages.count].name = name;

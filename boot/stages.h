@@ -6,7 +6,10 @@
 /* The first: what all others are counted from. */
 void stages_begin(void);
 
-/* The stage of that name is over. `name` is one word and stays the caller's; more than STAGES_MAX are not kept. */
+/*
+ * The stage of that name is over; what was said in it is drawn on the screen. `name` is one word and stays the caller's;
+ * more than STAGES_MAX are not kept.
+ */
 enum { STAGES_MAX = 10 };
 void stages_over(const char *name);
 

@@ -94,11 +94,12 @@ bool command_cpus(struct command_context *context, struct command_run *run)
 {
     struct outbox *out = context->out;
     if (run->step == 0)
-        sink_print(&out->sink, "CPU   APIC ID   STATE     OWNER\n");
+        sink_print(&out->sink, "CPU   APIC ID   CORE      STATE     OWNER\n");
     if (run->step >= context->machine->cpu_count)
         return false;
     const struct machine_cpu *cpu = &context->machine->cpus[run->step];
-    sink_print(&out->sink, "%-5u %-9u %-9s ", run->step, cpu->apic_id, cpu->online ? "online" : "offline");
+    sink_print(&out->sink, "%-5u %-9u %-9u %-9s ", run->step, cpu->apic_id, cpu->core,
+               cpu->online ? "online" : "offline");
     print_cpu_owner(context->plan, run->step, &out->sink);
     sink_print(&out->sink, "%s\n", run->step == context->plan->console_cpu ? " (serves this console)" : "");
     return run->step + 1 < context->machine->cpu_count;

@@ -81,7 +81,12 @@ bool command_lifecycle(struct command_context *context, struct command_run *run)
         sink_print(out, "%s %s\n", partition_name(p), words.impossible);
         break;
     case LIFECYCLE_BUSY:
-        sink_print(out, "%s is still %s: try again when that is done\n", partition_name(p), partition_state_text(p));
+        sink_print(out, "%s is still %s, and another command waits for that: try again\n", partition_name(p),
+                   partition_state_text(p));
+        break;
+    case LIFECYCLE_LATER:
+        context->asked[p - partition_table.partitions] = goal;
+        sink_print(out, "%s is still %s: %s comes next\n", partition_name(p), partition_state_text(p), words.doing);
         break;
     }
     return false;

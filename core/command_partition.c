@@ -139,22 +139,29 @@ static void print_stats_vcpu(struct command_context *context, struct partition *
     stats_print(&look, out);
 }
 
-/* Where the CPU counts them. The console's CPU stands for all: firmware takes them together. */
-static void print_smis(struct command_context *context)
+/*
+ * What is the hardware's and the firmware's. The console's CPU stands for all: firmware takes them together, where they
+ * count that at all.
+ */
+static void print_box(struct command_context *context)
 {
-    uint32_t count;
-    if (!stats_smi_count(&count))
+    struct sink *out = &context->out->sink;
+    uint32_t smis, cpu;
+    uint64_t nmis = cpu_strange_nmis(&cpu);
+    if (nmis != 0)
+        sink_print(out, "box: %lu NMIs of the hardware since the start, the last one to CPU %u\n", nmis, cpu);
+    if (!cpu_smi_count(&smis))
         return;
-    sink_print(&context->out->sink, "box: %u SMIs since power-on, %u since the last look (CPU %u)\n", count,
-               count - context->looked_smis, cpu_current());
-    context->looked_smis = count;
+    sink_print(out, "box: %u SMIs since power-on, %u since the last look (CPU %u)\n", smis,
+               smis - context->looked_smis, cpu_current());
+    context->looked_smis = smis;
 }
 
 /* run->at is the partition's number, run->end the line group: 0 for its head, then its vCPUs. */
 bool command_stats(struct command_context *context, struct command_run *run)
 {
     if (run->step == 0)
-        print_smis(context);
+        print_box(context);
     if (run->step == 0 && run->partition != NULL)
         run->at = (uint64_t)(run->partition - partition_table.partitions);
     if (run->at >= partition_table.count) {

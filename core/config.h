@@ -7,6 +7,7 @@
  *     console     = com1 115200      # port com1..com4 or a port number, then the speed
  *     console_cpu = 0                # the CPU that serves the console
  *     escape      = ^]               # the key that leaves `attach`
+ *     share_cores = no               # yes: hyperthreads of one core may belong to different partitions
  *
  *     [partition linux]
  *     cpus       = 0-1               # physical CPU numbers; the first listed starts the guest
@@ -127,6 +128,7 @@ struct config {
     uint32_t console_cpu;    /* default 0 */
     struct config_place console_cpu_place;
     uint8_t escape;          /* control character that leaves `attach`; default 0x1d, Ctrl-] */
+    bool share_cores;        /* default false */
     uint32_t partition_count;
     struct config_partition partitions[CONFIG_MAX_PARTITIONS];
 };

@@ -103,10 +103,16 @@ static void set_escape(struct config_parser *parser, struct config_text value)
     parser->config->escape = (uint8_t)(s.at[1] & 0x1f);
 }
 
+static void set_share_cores(struct config_parser *parser, struct config_text value)
+{
+    text_value_yes_no(&parser->report, value, &parser->config->share_cores);
+}
+
 static const struct config_key box_keys[] = {
     {"console", set_console, FOR_EVERY_BOOT, false, NULL},
     {"console_cpu", set_console_cpu, FOR_EVERY_BOOT, false, NULL},
     {"escape", set_escape, FOR_EVERY_BOOT, false, NULL},
+    {"share_cores", set_share_cores, FOR_EVERY_BOOT, false, NULL},
 };
 _Static_assert(array_size(box_keys) <= CONFIG_MAX_KEYS, "config_parser.seen has no room");
 

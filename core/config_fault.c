@@ -135,11 +135,7 @@ void config_set_fault(struct config_parser *parser, struct config_text value)
 
 void config_set_learn(struct config_parser *parser, struct config_text value)
 {
-    static const struct text_choice choices[] = {{"no", false}, {"yes", true}};
-    int choice = false;
-
-    if (text_value_choice(&parser->report, value, choices, array_size(choices), &choice))
-        parser->partition->learn = choice != 0;
+    text_value_yes_no(&parser->report, value, &parser->partition->learn);
 }
 
 /* "N" or "N-M" */

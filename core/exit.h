@@ -25,6 +25,7 @@
     X(INTERRUPT, "interrupt")                 /* an external interrupt (virtual mode) */                               \
     X(INTERRUPT_WINDOW, "interrupt-window")   /* the guest can take an interrupt now */                                \
     X(NMI_WINDOW, "nmi-window")               /* the guest can take an NMI now */                                      \
+    X(TASK_SWITCH, "task-switch")             /* by hardware, through a TSS or a task gate */                          \
     X(TRIPLE_FAULT, "triple-fault")                                                                                    \
     X(ENTRY_FAILED, "entry-failed")           /* the hardware refused the guest state */                               \
     X(UNKNOWN, "unknown")                     /* nothing that was asked for: stop the partition */
@@ -48,7 +49,8 @@ struct exit {
     bool repeat;       /* PORT: with REP */
     uint8_t vector;    /* EXCEPTION, INSTRUCTION (what to inject) */
     uint8_t gpr;       /* CONTROL_REGISTER: the general register, enum gpr */
-    uint64_t address;  /* PORT: port number; MEMORY: guest-physical; MSR: number; CONTROL_REGISTER: number */
+    uint64_t address;  /* PORT: port number; MEMORY: guest-physical; MSR: number; CONTROL_REGISTER: number;
+                          TASK_SWITCH: selector of the new TSS */
     uint64_t value;    /* PORT write, MSR write: what is written */
     uint64_t raw_reason; /* the hardware's own record, for messages only */
     uint64_t raw_detail;

@@ -64,13 +64,13 @@ static uint64_t rip_of(struct vcpu *vcpu, const struct backend *backend)
     return view.rip;
 }
 
-/* The guest gets the fault, or its end. */
-static void refuse(struct vcpu *vcpu, const struct backend *backend, enum fault_class class, const char *text)
+/* Whether the rule is the architected fault: that needs no words, and making them costs more than the exit itself. */
+static bool inject(struct vcpu *vcpu, const struct backend *backend, enum fault_class class)
 {
-    if (rule_of(vcpu, class).action == FAULT_INJECT)
-        backend->inject_exception(vcpu, VECTOR_GP, 0);
-    else
-        lifecycle_fault(vcpu->partition, class, "%s", text);
+    if (rule_of(vcpu, class).action != FAULT_INJECT)
+        return false;
+    backend->inject_exception(vcpu, VECTOR_GP, 0);
+    return true;
 }
 
 static void port_text(struct vcpu *vcpu, const struct backend *backend, const struct exit *exit, char text[TEXT_SIZE])
@@ -98,8 +98,10 @@ bool exit_refuse_port(struct vcpu *vcpu, const struct backend *backend, const st
     }
     if (is_lenient(vcpu, FAULT_PORT))
         return true;
-    port_text(vcpu, backend, exit, text);
-    refuse(vcpu, backend, FAULT_PORT, text);
+    if (!inject(vcpu, backend, FAULT_PORT)) {
+        port_text(vcpu, backend, exit, text);
+        lifecycle_fault(p, FAULT_PORT, "%s", text);
+    }
     return false;
 }
 
@@ -123,8 +125,10 @@ bool exit_refuse_msr(struct vcpu *vcpu, const struct backend *backend, const str
     }
     if (is_lenient(vcpu, FAULT_MSR))
         return true;
-    msr_text(vcpu, backend, exit, text);
-    refuse(vcpu, backend, FAULT_MSR, text);
+    if (!inject(vcpu, backend, FAULT_MSR)) {
+        msr_text(vcpu, backend, exit, text);
+        lifecycle_fault(p, FAULT_MSR, "%s", text);
+    }
     return false;
 }
 
@@ -160,6 +164,8 @@ void exit_refuse_memory(struct vcpu *vcpu, const struct backend *backend, const 
         backend->inject_exception(vcpu, VECTOR_UD, 0);
         return;
     }
-    memory_text(vcpu, exit->address, verb, rip, text);
-    refuse(vcpu, backend, FAULT_MEMORY, text);
+    if (!inject(vcpu, backend, FAULT_MEMORY)) {
+        memory_text(vcpu, exit->address, verb, rip, text);
+        lifecycle_fault(vcpu->partition, FAULT_MEMORY, "%s", text);
+    }
 }

@@ -78,6 +78,16 @@ static void end_entry_failed(struct vcpu *vcpu, const struct backend *backend, c
                   vcpu->index, backend->name, exit->raw_reason, exit->raw_detail);
 }
 
+/* The CPU leaves all of it to the hypervisor, and no 64-bit system has used it for decades. */
+static void end_task_switch(struct vcpu *vcpu, const struct backend *backend, const struct exit *exit)
+{
+    struct vcpu_state_view view;
+    backend->view(vcpu, &view);
+    lifecycle_fault(vcpu->partition, FAULT_UNKNOWN,
+                    "vCPU %u: switches tasks by hardware, to TSS selector %lx, which is not supported (rip %lx)",
+                    vcpu->index, exit->address, view.rip);
+}
+
 static void end_triple_fault(struct vcpu *vcpu, const struct backend *backend)
 {
     struct vcpu_state_view view;
@@ -152,6 +162,9 @@ void exit_handle(struct vcpu *vcpu, const struct backend *backend, const struct 
         else
             lifecycle_fault(vcpu->partition, FAULT_UNKNOWN, "vCPU %u: exception (vector %u)", vcpu->index,
                             exit->vector);
+        return;
+    case EXIT_TASK_SWITCH:
+        end_task_switch(vcpu, backend, exit);
         return;
     case EXIT_TRIPLE_FAULT:
         end_triple_fault(vcpu, backend);

@@ -20,5 +20,5 @@ struct fast_code {
 };
 
 struct fast_codes {
-    struct fast_code slots[FAST_CODE_SLOTS]; /* by bits of RIP */
+    struct fast_code slots[FAST_CODE_SLOTS]; /* by bits of RIP, or next to that */
 };

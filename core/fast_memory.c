@@ -8,11 +8,11 @@
 #define CR4_LA57 ((uint64_t)1 << 12)
 #define EFER_LMA ((uint64_t)1 << 10)
 
-enum { OPERAND_SIZE = FAST_CODE_OPERAND };
+enum { OPERAND_SIZE = FAST_CODE_OPERAND, SLOT_BYTES = 4 };
 
 static struct fast_code *slot_of(struct vcpu *vcpu, uint64_t rip)
 {
-    return &vcpu->codes.slots[rip / 4 % FAST_CODE_SLOTS];
+    return &vcpu->codes.slots[rip / SLOT_BYTES % FAST_CODE_SLOTS];
 }
 
 /* The operand is at the address that the CPU has reported, and nowhere else. */
@@ -38,22 +38,27 @@ static bool load(struct vcpu *vcpu, const struct fast_code *code, uint64_t addre
     return true;
 }
 
+static bool is_known(const struct vcpu *vcpu, const struct fast_code *code, const struct fast_access *access)
+{
+    return code->rip == access->rip && code->cr3 == access->cr3 && code->la57 == (access->cr4 & CR4_LA57) &&
+           code->count != 0 && code->write == access->write && in_one_page(vcpu, code, access->address) &&
+           phys_compare(code->words, code->count);
+}
+
 const struct fast_code *fast_memory_find(struct vcpu *vcpu, const struct fast_access *access)
 {
-    const struct fast_code *code = slot_of(vcpu, access->rip);
-
-    if (code->rip != access->rip || code->cr3 != access->cr3 || code->la57 != (access->cr4 & CR4_LA57) ||
-        code->count == 0 || code->write != access->write || !in_one_page(vcpu, code, access->address) ||
-        !phys_compare(code->words, code->count))
-        return NULL;
-    return code;
+    for (uint32_t i = 0; i < FAST_CODE_SLOTS; i++)
+        if (is_known(vcpu, &vcpu->codes.slots[i], access))
+            return &vcpu->codes.slots[i];
+    return NULL;
 }
 
 uint8_t fast_memory(struct vcpu *vcpu, const struct fast_access *access)
 {
-    const struct fast_code *code = fast_memory_find(vcpu, access);
+    const struct fast_code *code = slot_of(vcpu, access->rip);
 
-    if (code == NULL || !(code->write ? store(vcpu, code, access->address) : load(vcpu, code, access->address)))
+    if (!is_known(vcpu, code, access) ||
+        !(code->write ? store(vcpu, code, access->address) : load(vcpu, code, access->address)))
         return 0;
     vcpu->stats.exits[EXIT_MEMORY]++;
     return code->length;
@@ -130,6 +135,16 @@ static bool record(struct vcpu *vcpu, const struct vcpu_state_view *view, const 
     return add_word(&r, walk.address, load64(own), UINT64_MAX >> (64 - 8 * code->length));
 }
 
+/* Two that want the same slot must not drive each other out for ever: the older one moves on to the next. */
+static void put(struct vcpu *vcpu, const struct fast_code *code)
+{
+    struct fast_code *slot = slot_of(vcpu, code->rip);
+
+    if (slot->count != 0 && slot->rip != code->rip)
+        *slot_of(vcpu, code->rip + SLOT_BYTES) = *slot;
+    *slot = *code;
+}
+
 void fast_memory_learn(struct vcpu *vcpu, const struct vcpu_state_view *view, const struct mmio_outcome *outcome)
 {
     struct decoded d;
@@ -150,5 +165,5 @@ void fast_memory_learn(struct vcpu *vcpu, const struct vcpu_state_view *view, co
         .immediate = (uint32_t)d.immediate,
     };
     if (record(vcpu, view, outcome->bytes, &code))
-        *slot_of(vcpu, view->rip) = code;
+        put(vcpu, &code);
 }

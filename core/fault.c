@@ -131,3 +131,16 @@ enum fault_news fault_seen_add(struct fault_seen *seen, uint64_t what, uint32_t 
     seen->what[seen->count++] = what;
     return FAULT_NEWS;
 }
+
+enum fault_news fault_pace_add(struct fault_pace *pace, uint64_t now, uint64_t tsc_hz, uint32_t *untold)
+{
+    *untold = 0;
+    if (pace->count == 0 || (now > pace->since && now - pace->since >= FAULT_PACE_SECONDS * tsc_hz)) {
+        *untold = pace->count > FAULT_PACE_MOST ? pace->count - FAULT_PACE_MOST : 0;
+        *pace = (struct fault_pace){.since = now};
+    }
+    pace->count++;
+    return pace->count <= FAULT_PACE_MOST       ? FAULT_NEWS
+           : pace->count == FAULT_PACE_MOST + 1 ? FAULT_CLOSED
+                                                : FAULT_KNOWN;
+}

@@ -74,6 +74,15 @@ bool must_check fault_restart_allowed(const struct fault_history *history, struc
                                       uint64_t tsc_hz, uint64_t *delay, uint32_t *number);
 void fault_restart_count(struct fault_history *history, uint64_t now);
 
+enum { FAULT_PACE_MOST = 10, FAULT_PACE_SECONDS = 60 };
+
+/* How often a partition has ended of late, so that its first FAULT_PACE_MOST ends of each minute are told. All zero:
+ * not. */
+struct fault_pace {
+    uint64_t since; /* TSC */
+    uint32_t count; /* ends since then */
+};
+
 /* What has been refused and told, so that it is told once. All zero: nothing. Locked by the caller. */
 struct fault_seen {
     uint32_t count;
@@ -89,3 +98,9 @@ enum fault_news {
 
 /* `most`: how many are told at all, up to FAULT_SEEN_MAX. */
 enum fault_news fault_seen_add(struct fault_seen *seen, uint64_t what, uint32_t most);
+
+/*
+ * One more end, at TSC value `now`: FAULT_NEWS is to be told; FAULT_CLOSED is the first that is not, which is to be
+ * said. *untold: how many before it were not told, to be said now; usually 0.
+ */
+enum fault_news fault_pace_add(struct fault_pace *pace, uint64_t now, uint64_t tsc_hz, uint32_t *untold);

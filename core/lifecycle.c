@@ -18,11 +18,16 @@ void lifecycle_kick(struct partition *p)
         cpu_kick(p->vcpus[i].cpu);
 }
 
-/* Sets a goal unless partition.goal has changed since it was `before`: what was decided on may have changed with it. */
+/* False, nothing done: partition.goal is not `before` any more, and what was decided on may have changed with it. */
+static bool word_replace(struct partition *p, uint32_t before, uint32_t after)
+{
+    return __atomic_compare_exchange_n(&p->goal, &before, after, false, __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE);
+}
+
+/* Sets a goal; what is to come next stays. False as above. */
 static bool goal_set(struct partition *p, uint32_t before, enum partition_goal goal)
 {
-    uint32_t after = (before & ~(uint32_t)GOAL_MASK) + GOAL_COUNT + goal;
-    if (!__atomic_compare_exchange_n(&p->goal, &before, after, false, __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE))
+    if (!word_replace(p, before, (before & ~(uint32_t)GOAL_MASK) + GOAL_COUNT + goal))
         return false;
     lifecycle_kick(p);
     return true;
@@ -55,6 +60,7 @@ static bool policy_forget(struct partition *p, enum partition_goal goal)
         p->quick_ends = 0;
         spin_lock(&p->fault_lock);
         memset(p->restarts, 0, sizeof p->restarts);
+        p->ends = (struct fault_pace){0};
         spin_unlock(&p->fault_lock);
     }
     if (goal != GOAL_START && goal != GOAL_RESTART && goal != GOAL_STOP)
@@ -62,22 +68,54 @@ static bool policy_forget(struct partition *p, enum partition_goal goal)
     return __atomic_exchange_n(&p->restart_at, 0, __ATOMIC_ACQ_REL) != 0;
 }
 
-enum lifecycle_answer lifecycle_ask(struct partition *p, enum partition_goal goal)
+/* What a person's wish comes to in the state that is now. *put_off: it has ended a restart that was to come. */
+static enum lifecycle_answer judge(struct partition *p, enum partition_goal goal, bool *put_off)
 {
-    /* Read before the state, which only changes under a goal: so the state is still the same when the goal is set. */
-    uint32_t before = lifecycle_goal_word(p);
     enum partition_state state = __atomic_load_n(&p->state, __ATOMIC_ACQUIRE);
-    if ((before & GOAL_MASK) != GOAL_NONE)
-        return LIFECYCLE_BUSY;
-    bool put_off = policy_forget(p, goal);
-    if (goal == GOAL_STOP && state == PARTITION_STOPPED && put_off)
-        return LIFECYCLE_ACCEPTED; /* it would have started again */
+    *put_off = policy_forget(p, goal);
     if ((goal == GOAL_START && state != PARTITION_STOPPED) || (goal == GOAL_STOP && state == PARTITION_STOPPED) ||
         (goal == GOAL_PAUSE && state == PARTITION_PAUSED) || (goal == GOAL_RESUME && state == PARTITION_RUNNING))
         return LIFECYCLE_ALREADY;
     if ((goal == GOAL_PAUSE || goal == GOAL_RESUME) && state == PARTITION_STOPPED)
         return LIFECYCLE_NOT_RUNNING;
-    return goal_set(p, before, goal) ? LIFECYCLE_ACCEPTED : LIFECYCLE_BUSY;
+    return LIFECYCLE_ACCEPTED;
+}
+
+enum lifecycle_answer lifecycle_ask(struct partition *p, enum partition_goal goal)
+{
+    /* The state only changes under a goal: so it is still the same when the goal is set. */
+    for (uint32_t before = lifecycle_goal_word(p);; before = lifecycle_goal_word(p)) {
+        bool put_off;
+        if ((before & GOAL_MASK) != GOAL_NONE) {
+            enum partition_goal next = (before & GOAL_NEXT_MASK) >> GOAL_NEXT_SHIFT;
+            if (next != GOAL_NONE && next != goal && goal != GOAL_STOP)
+                return LIFECYCLE_BUSY;
+            uint32_t after = (before & ~(uint32_t)GOAL_NEXT_MASK) | (uint32_t)goal << GOAL_NEXT_SHIFT;
+            if (word_replace(p, before, after))
+                return LIFECYCLE_LATER;
+            continue;
+        }
+        enum lifecycle_answer answer = judge(p, goal, &put_off);
+        if (answer == LIFECYCLE_ALREADY && put_off)
+            return LIFECYCLE_ACCEPTED; /* a stop of one that would have started again */
+        if (answer != LIFECYCLE_ACCEPTED || goal_set(p, before, goal))
+            return answer;
+    }
+}
+
+void lifecycle_goal_done(struct partition *p, uint32_t word)
+{
+    /* Another goal's word: goal_impose has set it meanwhile. It stands, and its kicks are under way. */
+    for (uint32_t now = word; (now & ~(uint32_t)GOAL_NEXT_MASK) == word; now = lifecycle_goal_word(p)) {
+        enum partition_goal next = (now & GOAL_NEXT_MASK) >> GOAL_NEXT_SHIFT;
+        uint32_t after = word & ~(uint32_t)GOAL_MASK;
+        bool put_off;
+        if (next != GOAL_NONE && judge(p, next, &put_off) == LIFECYCLE_ACCEPTED)
+            after += GOAL_COUNT + next;
+        if (word_replace(p, now, after))
+            break;
+    }
+    lifecycle_kick(p);
 }
 
 bool lifecycle_settled(const struct partition *p) { return lifecycle_goal(p) == GOAL_NONE; }
@@ -108,6 +146,7 @@ static uint32_t quick_ends_now(const struct partition *p)
 struct verdict {
     struct fault_rule rule;
     bool again;
+    bool told;           /* the log tells of this end */
     uint64_t delay;      /* ticks until it starts again */
     uint32_t number;     /* of this restart, for a rule with a limit */
     uint32_t quick_ends; /* for one without */
@@ -128,6 +167,20 @@ static struct verdict decide(struct partition *p, enum fault_class class, uint64
     return v;
 }
 
+bool lifecycle_end_is_told(struct partition *p, uint64_t now)
+{
+    uint32_t untold;
+    spin_lock(&p->fault_lock);
+    enum fault_news news = fault_pace_add(&p->ends, now, p->machine->tsc_hz, &untold);
+    spin_unlock(&p->fault_lock);
+    if (untold != 0)
+        log_line("%s: ended %u times more, which was not told", partition_name(p), untold);
+    if (news == FAULT_CLOSED)
+        log_line("%s: has ended %u times within a minute: further ends are only counted, see STARTS in 'list'",
+                 partition_name(p), FAULT_PACE_MOST);
+    return news == FAULT_NEWS;
+}
+
 static void restart_apply(struct partition *p, enum fault_class class, const struct verdict *v, uint64_t now)
 {
     if (v->rule.limit == 0) {
@@ -146,8 +199,9 @@ static void restart_apply(struct partition *p, enum fault_class class, const str
     fault_restart_count(&p->restarts[class], now);
     spin_unlock(&p->fault_lock);
     struct duration wait = duration_from_ticks(v->delay, p->machine->tsc_hz);
-    log_line("%s: starts again in %lu.%03u s: restart %u of %u within %u s", partition_name(p), wait.seconds,
-             wait.thousandths, v->number, v->rule.limit, v->rule.seconds);
+    if (v->told)
+        log_line("%s: starts again in %lu.%03u s: restart %u of %u within %u s", partition_name(p), wait.seconds,
+                 wait.thousandths, v->number, v->rule.limit, v->rule.seconds);
     if (v->delay != 0)
         __atomic_store_n(&p->restart_at, now + v->delay, __ATOMIC_RELEASE);
 }
@@ -193,11 +247,13 @@ void lifecycle_fault(struct partition *p, enum fault_class class, const char *fo
     /* The first reason is the cause; what other vCPUs say after it often only follows from it. */
     if (!has_reason(p))
         lifecycle_reason_put(p, text);
-    log_line("%s: stopped: %s", partition_name(p), text);
-    crash_record_line("%s: stopped: %s", partition_name(p), text);
-
     uint64_t now = cpu_clock();
     struct verdict verdict = decide(p, class, now);
+    verdict.told = lifecycle_end_is_told(p, now) || !verdict.again;
+    if (verdict.told) {
+        log_line("%s: stopped: %s", partition_name(p), text);
+        crash_record_line("%s: stopped: %s", partition_name(p), text);
+    }
     /* Several vCPUs may end at once: that is one end. Nothing is restarted before the caller's vCPU has parked. */
     if (goal_impose(p, verdict.again && verdict.delay == 0 ? GOAL_RESTART : GOAL_STOP))
         policy_apply(p, class, &verdict, now);
@@ -210,7 +266,8 @@ void lifecycle_guest_reset(struct partition *p)
         lifecycle_fault(p, FAULT_RESET, "reset by the guest");
         return;
     }
-    log_line("%s: reset by the guest", partition_name(p));
+    if (lifecycle_end_is_told(p, cpu_clock()))
+        log_line("%s: reset by the guest", partition_name(p));
     (void)goal_impose(p, GOAL_RESTART); /* false: what is under way ends this life anyhow */
 }
 

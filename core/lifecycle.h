@@ -7,12 +7,17 @@
 
 enum lifecycle_answer {
     LIFECYCLE_ACCEPTED,
-    LIFECYCLE_ALREADY,      /* it is so already */
-    LIFECYCLE_NOT_RUNNING,  /* pause needs a running partition, resume a paused one */
-    LIFECYCLE_BUSY,         /* an earlier goal is still being carried out */
+    LIFECYCLE_ALREADY,     /* it is so already */
+    LIFECYCLE_NOT_RUNNING, /* pause needs a running partition, resume a paused one */
+    LIFECYCLE_LATER,       /* another change is being carried out: it comes after that */
+    LIFECYCLE_BUSY,        /* the same, and another wish waits already */
 };
 
-/* Asks for a change and kicks the partition's CPUs. Does not wait: lifecycle_settled tells when it is done. */
+/*
+ * A person asks for a change. Does not wait: lifecycle_settled tells when it is done. While another change is being
+ * carried out one wish is kept and asked for again when that is done, before the guest gets to run: so one that resets
+ * itself for ever can be stopped too. A stop takes the place of any other wish that waits.
+ */
 enum lifecycle_answer lifecycle_ask(struct partition *p, enum partition_goal goal);
 enum partition_goal lifecycle_goal(const struct partition *p); /* GOAL_NONE: settled */
 bool lifecycle_settled(const struct partition *p);
@@ -23,6 +28,12 @@ bool lifecycle_settled(const struct partition *p);
  */
 void lifecycle_fault(struct partition *p, enum fault_class class, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
+
+/*
+ * Whether the log tells of one more end, at TSC value `now`, of a partition that goes on or starts again: one that ends
+ * all the time does not fill it. Says itself what is left out.
+ */
+bool must_check lifecycle_end_is_told(struct partition *p, uint64_t now);
 
 /* The guest pulled its reset line: if the rule for that is not another one it starts again, as a PC would. */
 void lifecycle_guest_reset(struct partition *p);

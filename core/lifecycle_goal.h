@@ -6,15 +6,20 @@
 #include "core/lifecycle.h"
 
 /*
- * partition.goal holds the goal in its low byte and a count of goals above it, and a parked vCPU remembers that word:
- * so a vCPU that parked for an earlier goal never counts as parked for this one.
+ * partition.goal holds the goal in its lowest four bits, in the next four what is to be asked for when that is done,
+ * and a count of goals above them. A parked vCPU remembers goal and count: so a vCPU that parked for an earlier goal
+ * never counts as parked for this one.
  */
-enum { GOAL_MASK = 0xff, GOAL_COUNT = 0x100 };
+enum { GOAL_MASK = 0xf, GOAL_NEXT_SHIFT = 4, GOAL_NEXT_MASK = 0xf0, GOAL_COUNT = 0x100 };
 
 static inline uint32_t lifecycle_goal_word(const struct partition *p)
 {
     return __atomic_load_n(&p->goal, __ATOMIC_ACQUIRE);
 }
+
+/* The boot CPU has carried out the goal of `word`, which has nothing next: settles it, or begins what was to come next.
+ */
+void lifecycle_goal_done(struct partition *p, uint32_t word);
 
 /* Makes every CPU of the partition look at it. */
 void lifecycle_kick(struct partition *p);

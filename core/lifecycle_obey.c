@@ -44,7 +44,8 @@ static void caches_start(struct vcpu *vcpu)
 {
     struct cpuid_guest guest = exit_cpuid_guest(vcpu, 0);
     cpuid_cache_fill(&vcpu->cpuid, &guest, cpu_cpuid);
-    msr_cache_fill(&vcpu->msr, vcpu->apic != NULL ? virtual_interrupts_apic_base(vcpu) : msr_apic_base(vcpu->index == 0));
+    msr_cache_fill(&vcpu->msr,
+                   vcpu->apic != NULL ? virtual_interrupts_apic_base(vcpu) : msr_apic_base(vcpu->index == 0));
 }
 
 /* On the boot CPU, all vCPUs parked: RAM zeroed, devices reset, image loaded, first vCPU ready. */
@@ -97,10 +98,7 @@ static void carry_out(struct partition *p, const struct backend *backend, uint32
     case GOAL_NONE:
         break;
     }
-    /* Fails when goal_impose has set another goal since: that one stands, and its kicks are under way. */
-    __atomic_compare_exchange_n(&p->goal, &word, word & ~(uint32_t)GOAL_MASK, false, __ATOMIC_ACQ_REL,
-                                __ATOMIC_ACQUIRE);
-    lifecycle_kick(p);
+    lifecycle_goal_done(p, word);
 }
 
 static bool all_parked(const struct partition *p, uint32_t word)
@@ -117,8 +115,11 @@ static void park(struct vcpu *vcpu, uint32_t word)
     if (vcpu->parked == word)
         return;
     /* A paused guest keeps its interrupts; a stopped one leaves nothing behind in its CPU. */
-    if (goal == GOAL_STOP || goal == GOAL_RESTART || goal == GOAL_START)
+    if (goal == GOAL_STOP || goal == GOAL_RESTART || goal == GOAL_START) {
         cpu_guest_interrupts_reset();
+        cpu_predictors_clear();
+        cpu_buffers_clear();
+    }
     __atomic_store_n(&vcpu->parked, word, __ATOMIC_RELEASE);
     cpu_kick(vcpu->partition->vcpus[0].cpu);
 }
@@ -155,7 +156,7 @@ static void requests_take(struct vcpu *vcpu, const struct backend *backend)
 bool lifecycle_obey(struct vcpu *vcpu, const struct backend *backend)
 {
     struct partition *p = vcpu->partition;
-    uint32_t word = lifecycle_goal_word(p);
+    uint32_t word = lifecycle_goal_word(p) & ~(uint32_t)GOAL_NEXT_MASK;
     if ((word & GOAL_MASK) != GOAL_NONE) {
         park(vcpu, word);
         if (vcpu->index != 0 || !all_parked(p, word))

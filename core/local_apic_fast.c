@@ -60,6 +60,19 @@ bool local_apic_fast_eoi(struct local_apic *lapic)
     return true;
 }
 
+bool local_apic_fast_icr(struct local_apic *lapic, uint64_t value)
+{
+    uint32_t low = (uint32_t)value;
+
+    /* Fixed delivery, physical destination, edge, no shorthand, no reserved bit. */
+    if ((low & ~(ICR_ASSERT | ICR_VECTOR)) != 0 || (low & ICR_VECTOR) < VECTOR_FIRST_LEGAL ||
+        local_apic_mode(lapic) != APIC_MODE_X2APIC)
+        return false;
+    lapic->icr_low = low;
+    lapic->icr_high = (uint32_t)(value >> 32);
+    return true;
+}
+
 static bool in_deadline_mode(const struct local_apic *lapic)
 {
     return lapic->config.tsc_deadline && (lapic->lvt[LOCAL_APIC_TIMER] & LVT_TIMER_MODE) == LVT_TIMER_DEADLINE;

@@ -13,6 +13,9 @@ bool must_check local_apic_fast_read(const struct local_apic *lapic, uint32_t nu
 /* WRMSR of EOI with 0, for an edge-triggered interrupt or none. */
 bool must_check local_apic_fast_eoi(struct local_apic *lapic);
 
+/* WRMSR of ICR, as far as the register goes: a fixed interrupt to one physical destination, which the caller sends. */
+bool must_check local_apic_fast_icr(struct local_apic *lapic, uint64_t value);
+
 /* WRMSR of IA32_TSC_DEADLINE with 0 or a time to come. The timer must then make the vCPU exit by that. */
 bool must_check local_apic_fast_deadline(struct local_apic *lapic, uint64_t value, uint64_t now);
 

@@ -71,6 +71,7 @@ enum { MSR_IA32_APIC_BASE = 0x1b, MSR_IA32_TSC_DEADLINE = 0x6e0, MSR_X2APIC_FIRS
 #define ESR_REGISTER       (1u << 7) /* xAPIC only */
 
 /* "Interrupt Command Register (ICR)"; bit 12, delivery status, always reads 0. */
+#define ICR_VECTOR          0xffu
 #define ICR_DELIVERY_SHIFT  8
 #define ICR_DELIVERY_MASK   7u
 #define ICR_LOGICAL         (1u << 11)

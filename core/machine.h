@@ -34,6 +34,7 @@ struct machine_region {
 struct machine_cpu {
     uint32_t apic_id;  /* x2APIC id, or the 8-bit xAPIC id */
     uint32_t acpi_uid; /* ACPI processor UID */
+    uint32_t core;     /* the same for the hyperthreads of one core */
     bool online;       /* answered its start-up IPI */
 };
 

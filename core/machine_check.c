@@ -6,10 +6,13 @@
 enum {
     MSR_MCG_CAP = 0x179,
     MSR_MCG_STATUS = 0x17a,
+    MSR_MCG_CTL = 0x17b,
+    MSR_MC0_CTL = 0x400,
     MSR_MC0_STATUS = 0x401,
     MSR_MC0_ADDR = 0x402,
     MSRS_PER_BANK = 4,
     MCG_CAP_COUNT = 0xff,
+    MCG_CAP_CTL = 1u << 8, /* MCG_CTL is there */
     MCG_STATUS_RIPV = 1u << 0,
     MCG_STATUS_EIPV = 1u << 1,
     MAX_BANKS = 32, /* of these numbers; later ones lie among other registers */
@@ -64,4 +67,18 @@ void machine_check_take(struct machine_check *out)
     else if (!(out->global & MCG_STATUS_RIPV) && out->kind == MACHINE_CHECK_ELSEWHERE)
         out->kind = MACHINE_CHECK_CONTAINED;
     (void)!cpu_msr_write(MSR_MCG_STATUS, 0); /* while "in progress" stands there, the next one shuts the CPU down */
+}
+
+void machine_check_begin(struct machine_check *old)
+{
+    uint64_t capability;
+    machine_check_take(old);
+    if (!cpu_msr_read(MSR_MCG_CAP, &capability))
+        return;
+    /* A register that refuses has nothing to switch on. */
+    if (capability & MCG_CAP_CTL)
+        (void)!cpu_msr_write(MSR_MCG_CTL, UINT64_MAX);
+    uint32_t count = (uint32_t)(capability & MCG_CAP_COUNT);
+    for (uint32_t bank = 0; bank < count && bank < MAX_BANKS; bank++)
+        (void)!cpu_msr_write(MSR_MC0_CTL + bank * MSRS_PER_BANK, UINT64_MAX);
 }

@@ -21,5 +21,11 @@ struct machine_check {
     uint64_t address; /* where the bank has one */
 };
 
+/*
+ * Before the first guest, on each CPU: what its banks still hold from before the start (status 0: nothing) is read and
+ * cleared, and then every kind of error is reported from here on.
+ */
+void machine_check_begin(struct machine_check *old);
+
 /* Reads and clears. A CPU without the registers gives MACHINE_CHECK_CONTEXT_LOST: nothing is known. */
 void machine_check_take(struct machine_check *out);

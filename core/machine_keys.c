@@ -93,12 +93,14 @@ static void set_cpu(struct text_report *report, struct machine *machine, struct 
     uint64_t number = 0;
     uint64_t apic_id = 0;
     uint64_t uid = 0;
+    uint64_t core = 0;
     int online = 0;
 
     if (!has_room(report, value, machine->cpu_count, MACHINE_MAX_CPUS) ||
         !take_number(report, &rest, "a CPU number", MACHINE_MAX_CPUS - 1, &number) ||
         !take_name(report, &rest, "apic") || !take_number(report, &rest, "an APIC id", UINT32_MAX, &apic_id) ||
         !take_name(report, &rest, "uid") || !take_number(report, &rest, "an ACPI UID", UINT32_MAX, &uid) ||
+        !take_name(report, &rest, "core") || !take_number(report, &rest, "a core", UINT32_MAX, &core) ||
         !take_choice(report, &rest, machine_cpu_states, MACHINE_CPU_STATES, &online) || !line_ends(report, rest))
         return;
     if (number != machine->cpu_count)
@@ -106,7 +108,8 @@ static void set_cpu(struct text_report *report, struct machine *machine, struct 
     else if (is_known_apic_id(machine, apic_id))
         text_error(report, value, "APIC id used twice", "expected another id than %lu", apic_id);
     else
-        machine->cpus[machine->cpu_count++] = (struct machine_cpu){(uint32_t)apic_id, (uint32_t)uid, online != 0};
+        machine->cpus[machine->cpu_count++] =
+            (struct machine_cpu){(uint32_t)apic_id, (uint32_t)uid, (uint32_t)core, online != 0};
 }
 
 static void set_memory(struct text_report *report, struct machine *machine, struct config_text value)

@@ -6,7 +6,7 @@
  *     version = 1
  *
  *     [machine]
- *     cpu           = 0 apic 0 uid 1 online   # or offline; the numbers ascend from 0
+ *     cpu           = 0 apic 0 uid 1 core 0 online # or offline; the numbers ascend from 0; of one core: hyperthreads
  *     memory        = BASE SIZE usable        # or reserved, acpi, bad; bytes; ascending, not overlapping
  *     module        = BASE SIZE NAME          # NAME is left out when empty; odd bytes in it stand as \xNN
  *     ioapic        = ADDRESS GSI_BASE
@@ -42,7 +42,7 @@ static void print_cpus(const struct machine *machine, struct sink *out)
 {
     for (uint32_t i = 0; i < machine->cpu_count; i++) {
         const struct machine_cpu *cpu = &machine->cpus[i];
-        sink_print(out, "cpu           = %u apic %u uid %u %s\n", i, cpu->apic_id, cpu->acpi_uid,
+        sink_print(out, "cpu           = %u apic %u uid %u core %u %s\n", i, cpu->apic_id, cpu->acpi_uid, cpu->core,
                    text_choice_name(machine_cpu_states, MACHINE_CPU_STATES, cpu->online));
     }
 }

@@ -46,7 +46,7 @@ const struct msr_rule msr_rules[] = {
 
     /* The CPU's own x2APIC. What is read-only, write-only or not there faults by itself. */
     {0x800, 0x82e, APIC, 0, "x2APIC up to the LVTs"},
-    /* Corrected machine checks and heat are the machine's: the firmware's setting stays in force. */
+    /* Corrected machine checks and heat are the machine's: where firmware takes them, it goes on doing so. */
     {0x82f, 0x82f, CONSTANT, APIC_LVT_MASKED, "x2APIC LVT CMCI"},
     {0x830, 0x830, MSR_APIC, MSR_HANDLER, 0, "x2APIC ICR"}, /* filtered: no message leaves the partition */
     {0x831, 0x832, APIC, 0, "x2APIC LVT timer"},

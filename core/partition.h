@@ -36,7 +36,7 @@ struct partition {
     uint16_t asid;                /* VPID or ASID, 1 and up, never shared */
 
     enum partition_state state;   /* written by the boot CPU only */
-    uint32_t goal;                /* atomic: enum partition_goal and a count, see core/lifecycle.c */
+    uint32_t goal;                /* atomic: what is wanted, see core/lifecycle_goal.h */
     uint32_t starts;              /* how often it was started */
     uint32_t quick_ends;          /* ends within a second of the start, one after the other */
     uint32_t dropped_interrupts;  /* of device models, with a vector that no local APIC takes */
@@ -44,7 +44,8 @@ struct partition {
     uint64_t restart_at;          /* atomic: TSC at which policy starts it again; 0: it does not */
     uint64_t heartbeat_due;       /* atomic: TSC by which the guest must call again; 0: it need not */
     uint64_t heartbeat_ticks;     /* how long it has */
-    struct spinlock fault_lock;   /* for the four below */
+    struct spinlock fault_lock;   /* for the five below */
+    struct fault_pace ends;       /* told of late */
     struct fault_history restarts[FAULT_CLASSES];
     struct fault_seen seen_ports, seen_msrs, seen_pages; /* refused and told, over all starts */
     struct spinlock reason_lock;

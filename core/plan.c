@@ -89,6 +89,23 @@ static const struct plan_partition *cpu_owner(const struct builder *b, uint32_t 
     return NULL;
 }
 
+/* Hyperthreads of one core share its caches, buffers and predictors: two partitions get them only when told to. */
+static bool is_core_free(const struct builder *b, const struct plan_partition *slot, uint32_t cpu)
+{
+    for (uint32_t other = 0; !b->plan->share_cores && other < b->machine->cpu_count; other++) {
+        const struct plan_partition *owner = cpu_owner(b, other);
+        if (owner == NULL || b->machine->cpus[other].core != b->machine->cpus[cpu].core)
+            continue;
+        print_refusal(b, slot, slot->config->cpus_place);
+        sink_print(b->errors,
+                   "CPU %u is a hyperthread of the same core as CPU %u of partition '%s' (line %u): give both to one "
+                   "partition, or write share_cores = yes under [box]\n",
+                   cpu, other, owner->config->name, owner->config->cpus_place.line);
+        return false;
+    }
+    return true;
+}
+
 static bool claim_cpu(const struct builder *b, struct plan_partition *slot, uint32_t cpu)
 {
     struct config_place place = slot->config->cpus_place;
@@ -107,6 +124,8 @@ static bool claim_cpu(const struct builder *b, struct plan_partition *slot, uint
             sink_print(b->errors, "CPU %u is listed twice\n", cpu);
         return false;
     }
+    if (!is_core_free(b, slot, cpu))
+        return false;
     slot->cpus[slot->cpu_count++] = cpu;
     return true;
 }
@@ -244,6 +263,7 @@ unsigned plan_build(const char *file, const struct config *config, const struct 
     unsigned left_out = 0;
     memset(out, 0, sizeof *out);
     out->console_cpu = decide_console_cpu(&b, config);
+    out->share_cores = config->share_cores;
     for (uint32_t i = 0; i < config->partition_count && i < CONFIG_MAX_PARTITIONS; i++)
         left_out += !decide(&b, &config->partitions[i]);
 

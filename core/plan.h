@@ -42,6 +42,7 @@ struct plan_partition {
 
 struct plan {
     uint32_t console_cpu; /* index into machine.cpus */
+    bool share_cores;     /* partitions may have hyperthreads of one core: the configuration says so */
     uint32_t partition_count;
     struct plan_partition partitions[CONFIG_MAX_PARTITIONS];
 };
@@ -57,9 +58,12 @@ unsigned must_check plan_build(const char *file, const struct config *config, co
 /*
  * Whether the plan keeps its promises: no CPU and no byte owned twice, every byte inside usable
  * memory, none inside the hypervisor or a module, guest-physical ranges disjoint and as configured,
- * every index in range. One line on `errors` for each promise broken. Independent of plan_build.
+ * no core with two owners unless that is configured, every index in range. One line on `errors` for each promise broken. Independent of plan_build.
  */
 bool must_check plan_check(const struct plan *plan, const struct machine *machine, struct sink *errors);
+
+/* Its question about hyperthreads, for a plan with no more partitions and CPUs than it has room for. */
+bool must_check plan_check_cores(const struct plan *plan, const struct machine *machine, struct sink *errors);
 
 /*
  * The first free run at or after host-physical address `from`: whole 4 KiB pages of usable memory that nothing overlaps

@@ -248,5 +248,5 @@ bool plan_check(const struct plan *plan, const struct machine *machine, struct s
         check_modules(&c);
         check_memory(&c);
     }
-    return c.kept;
+    return plan_check_cores(plan, machine, errors) && c.kept;
 }

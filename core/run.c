@@ -15,9 +15,11 @@ static uint64_t console_tick(uint64_t period)
     static uint64_t next; /* of the one console CPU */
     uint64_t now = cpu_clock();
     if (now >= next) {
-        next = now + period;
         console_service();
         supervise(now, period * CONSOLE_HZ);
+        cpu_buffers_clear(); /* all partitions' output and log went through here, and this CPU may have a guest */
+        /* Not from `now`: on a slow CPU the above takes longer than a period, and the guest must have its time. */
+        next = cpu_clock() + period;
     }
     return next;
 }

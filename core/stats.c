@@ -1,25 +1,6 @@
 /* Snapshots of exit counters, and their table. */
 #include "core/stats.h"
 
-#include "core/cpu.h"
-
-/* SDM vol. 4, "MSRs in Processors Based on Nehalem Microarchitecture"; no AMD CPU has a register for it. */
-enum { MSR_SMI_COUNT = 0x34, FAMILY_SHIFT = 8, FAMILY_MASK = 0xf, FAMILY_CORE = 6 };
-
-bool stats_smi_count(uint32_t *count)
-{
-    struct cpuid_regs vendor, version;
-    uint64_t value;
-    cpu_cpuid(0, 0, &vendor);
-    cpu_cpuid(1, 0, &version);
-    bool is_intel = vendor.ebx == 0x756e6547 && vendor.edx == 0x49656e69 && vendor.ecx == 0x6c65746e; /* GenuineIntel */
-    if (!is_intel || ((version.eax >> FAMILY_SHIFT) & FAMILY_MASK) != FAMILY_CORE ||
-        !cpu_msr_read(MSR_SMI_COUNT, &value))
-        return false;
-    *count = (uint32_t)value;
-    return true;
-}
-
 void stats_take(struct vcpu *vcpu, bool forget, struct stats_look *look)
 {
     for (size_t i = 0; i < EXIT_KINDS; i++) {

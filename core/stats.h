@@ -15,12 +15,6 @@ struct stats_look {
 /* Takes a snapshot and remembers it. `forget`: the partition was started anew since the last look. Console CPU only. */
 void stats_take(struct vcpu *vcpu, bool forget, struct stats_look *look);
 
-/*
- * How often this CPU has been taken by the firmware's system-management interrupts since power-on: time that is
- * nobody's and shows in no other counter. Usually all CPUs are taken together. False: the CPU does not count them.
- */
-bool must_check stats_smi_count(uint32_t *count);
-
 enum { STATS_PRINT_SIZE = (EXIT_KINDS + 1) * 50 }; /* more bytes than stats_print ever prints */
 
 /* One line for each reason with a count that is not 0, and the sums. */

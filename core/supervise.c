@@ -8,7 +8,7 @@
 
 enum { SILENT_SECONDS = 2 };
 
-/* Of a CPU that has been kicked and has not looked yet. */
+/* Of a CPU that was sent an NMI and has not taken it yet. */
 struct silence {
     uint64_t since; /* TSC at which that was first seen; 0: it was not */
     uint64_t exits; /* of its vCPU then: as long as it exits it is alive, whoever kicks it meanwhile */
@@ -29,7 +29,7 @@ static void check_answers(const struct vcpu *vcpu, uint64_t now, uint64_t tsc_hz
 {
     struct silence *s = &silences[vcpu->cpu];
     const char *name = partition_name(vcpu->partition);
-    if (!cpu_kick_waits(vcpu->cpu)) {
+    if (!cpu_nmi_waits(vcpu->cpu)) {
         if (s->told)
             log_line("%s: CPU %u answers again", name, vcpu->cpu);
         *s = (struct silence){0};
@@ -44,6 +44,7 @@ static void check_answers(const struct vcpu *vcpu, uint64_t now, uint64_t tsc_hz
     if (s->told || now < s->since || (now - s->since) / tsc_hz < SILENT_SECONDS)
         return;
     s->told = true;
+    cpu_nmi_again(vcpu->cpu);
     log_line("%s: CPU %u has not answered an NMI for %d s: its firmware holds it, or it is broken", name, vcpu->cpu,
              SILENT_SECONDS);
     crash_record_line("%s: CPU %u has not answered an NMI for %d s", name, vcpu->cpu, SILENT_SECONDS);
@@ -116,8 +117,28 @@ static void check_partition(struct partition *p, uint64_t now, uint64_t tsc_hz)
         check_answers(&p->vcpus[i], now, tsc_hz);
 }
 
+/*
+ * An NMI that no CPU has sent is the hardware's: an error that has no better way to say so, or somebody's button. No
+ * guest is to blame and none can be asked, so it is told, the first one and each time that they have doubled.
+ */
+static void check_strange_nmis(void)
+{
+    static uint64_t told;
+    uint32_t cpu;
+    uint64_t count = cpu_strange_nmis(&cpu);
+    if (count == 0 || count < 2 * told)
+        return;
+    told = count;
+    log_line(
+        "CPU %u: NMI number %lu that the hardware sent: it reports an error, or its NMI button was pressed; 'stats' "
+        "counts them",
+        cpu, count);
+    crash_record_line("CPU %u: NMI number %lu that the hardware sent", cpu, count);
+}
+
 void supervise(uint64_t now, uint64_t tsc_hz)
 {
     for (uint32_t i = 0; tsc_hz != 0 && i < partition_table.count; i++)
         check_partition(&partition_table.partitions[i], now, tsc_hz);
+    check_strange_nmis();
 }

@@ -125,6 +125,15 @@ bool text_value_choice(struct text_report *report, struct config_text text, cons
     return false;
 }
 
+void text_value_yes_no(struct text_report *report, struct config_text text, bool *out)
+{
+    static const struct text_choice choices[] = {{"no", false}, {"yes", true}};
+    int choice = *out;
+
+    if (text_value_choice(report, text, choices, array_size(choices), &choice))
+        *out = choice != 0;
+}
+
 const char *text_choice_name(const struct text_choice *choices, size_t count, int value)
 {
     for (size_t i = 0; i < count; i++)

@@ -23,5 +23,8 @@ bool must_check text_value_size(struct text_report *report, struct config_text t
 bool must_check text_value_choice(struct text_report *report, struct config_text text,
                                   const struct text_choice *choices, size_t count, int *out);
 
+/* "yes" or "no"; nobody needs to know whether it was neither. */
+void text_value_yes_no(struct text_report *report, struct config_text text, bool *out);
+
 /* The name of `value`, which is one of the choices; "?" otherwise. */
 const char *text_choice_name(const struct text_choice *choices, size_t count, int value);

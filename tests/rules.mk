@@ -2,7 +2,7 @@
 
 # Pure sources: core/, the virtual devices, the readers of foreign tables in boot/, the backends' checks.
 PURE_C := $(wildcard core/*.c drivers/virt/*.c boot/acpi*.c boot/multiboot2*.c arch/x86_64/*/entry_check*.c) \
-          arch/x86_64/svm/length.c drivers/hw/screen.c
+          arch/x86_64/svm/length.c arch/x86_64/heap.c drivers/hw/screen.c
 UNIT_FAKES := $(wildcard tests/unit/fake_*.c)
 UNIT_TESTS := $(patsubst tests/unit/%.c,%,$(wildcard tests/unit/test_*.c))
 UNIT_CFLAGS := $(COMMON) -O1 -g -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer -MMD -MP
@@ -40,20 +40,28 @@ unit: $(UNIT_TESTS:%=$(BUILD)/unit/bin/%)
 # The longest come first, so that none of them runs alone at the end.
 SYSTEM_LONG := test_linux_restart test_linux_pair test_life
 SYSTEM_TESTS := $(SYSTEM_LONG) $(filter-out $(SYSTEM_LONG),$(patsubst tests/system/%.c,%,$(wildcard tests/system/test_*.c)))
-SYSTEM_BIN := $(SYSTEM_TESTS:%=$(BUILD)/system/bin/%)
+SYSTEM_BIN := $(SYSTEM_TESTS:%=$(BUILD)/system/bin/%) $(BUILD)/system/bin/test_restarts
 SYSTEM_LIB_O := $(BUILD)/launch/tests/system/box.o $(BUILD)/launch/tools/emulator.o
 
 $(BUILD)/system/bin/%: $(BUILD)/launch/tests/system/%.o $(SYSTEM_LIB_O)
 	@mkdir -p $(@D)
 	$(Q)echo "  LD   $@"; $(CC) $(HOST_CFLAGS) -o $@ $^ -lcmocka
 
-$(BUILD)/system/bin/test_attack: $(BUILD)/launch/tests/system/attack_table.o
+$(BUILD)/system/bin/test_attack $(BUILD)/system/bin/test_random: \
+  $(BUILD)/launch/tests/system/attack_table.o $(BUILD)/launch/tests/system/attack_box.o
 
-## make attack      everything a hostile guest can try; the table is build/attack.txt (ATTACK_ENGINES="bochs-vmx ...")
+## make attack      everything a hostile guest can try, on every machine; writes tests/ATTACKS.md (half an hour each;
+##                  ATTACK_MACHINES="bochs-vmx bochs-vmx/virtual bochs-svm qemu-svm")
 .PHONY: attack
-ATTACK_ENGINES ?= bochs-vmx
+ATTACK_MACHINES ?= bochs-vmx bochs-vmx/virtual bochs-svm qemu-svm
 attack: $(BUILD)/system/bin/test_attack $(BUILD)/ringfence.elf $(GUEST_ELFS)
-	@RINGFENCE_BUILD=$(BUILD) RINGFENCE_ATTACK_ENGINES="$(ATTACK_ENGINES)" $<
+	@RINGFENCE_BUILD=$(BUILD) tests/attack.sh $< tests/ATTACKS.md $(ATTACK_MACHINES)
+
+## make attack-random  random instructions and random exits until there were EXITS=10000000; SEED=n, MACHINE=bochs-vmx
+.PHONY: attack-random
+attack-random: $(BUILD)/system/bin/test_random $(BUILD)/ringfence.elf $(GUEST_ELFS)
+	@RINGFENCE_BUILD=$(BUILD) RINGFENCE_ENGINE=$(or $(MACHINE),bochs-vmx) RINGFENCE_EXITS=$(or $(EXITS),10000000) \
+	  RINGFENCE_RANDOM_SEED=$(SEED) $<
 
 ## make system      the system tests alone (MACHINES="bochs-vmx bochs-svm qemu-svm qemu-svm-uefi")
 .PHONY: system check-clang
@@ -61,7 +69,8 @@ system: $(SYSTEM_BIN) $(BUILD)/ringfence.elf $(BUILD)/rf-check $(GUEST_ELFS) $(G
         $(BUILD)/guests/initrd $(BUILD)/guests/initrd-watchdog
 	@RINGFENCE_BUILD=$(BUILD) MACHINES="$(MACHINES)" tests/run-system.sh $(BUILD)/system/bin
 
-## make support     runs every guest on every machine in every interrupt mode, and writes SUPPORT.md
+## make support     runs every guest on every machine in every interrupt mode, and writes SUPPORT.md; in parts with
+##                  SUPPORT_MACHINES="qemu-svm ..." SUPPORT_MODES="direct virtual" SUPPORT_GUESTS="grub ..."
 .PHONY: support
 support: $(BUILD)/system/bin/test_guests $(BUILD)/ringfence.elf $(GUEST_PROGRAMS) $(BUILD)/guests/initrd
 	@RINGFENCE_BUILD=$(BUILD) tests/support.sh $(BUILD)/system/bin/test_guests SUPPORT.md
@@ -73,15 +82,10 @@ check-clang:
 
 # All stages run even when one fails, so that one look shows everything.
 test: deps-test
-	@$(MAKE) --no-print-directory -k unit check-clang system build-twice
+	@$(MAKE) --no-print-directory -k unit check-clang fuzz-short system build-twice
 
 -include $(SYSTEM_LIB_O:.o=.d) $(SYSTEM_TESTS:%=$(BUILD)/launch/tests/system/%.d)
 
-## make endurance   an SMP guest with virtual interrupts under load for SECONDS=60 of its time
-$(BUILD)/endurance: $(BUILD)/launch/tests/endurance/endurance.o $(SYSTEM_LIB_O)
-	$(Q)$(CC) $(HOST_CFLAGS) -o $@ $^ -lcmocka
-.PHONY: endurance
-endurance: $(BUILD)/endurance $(BUILD)/ringfence.elf $(BUILD)/guests/vmlinuz-6.1 $(BUILD)/guests/initrd
-	@RINGFENCE_BUILD=$(BUILD) RINGFENCE_ENGINE=$(or $(MACHINE),bochs-vmx) SECONDS_OF_LOAD=$(SECONDS) $(BUILD)/endurance
-
+include tests/endurance/rules.mk
 include tests/fuzz/rules.mk
+include tests/coverage/rules.mk

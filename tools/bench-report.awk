@@ -1,5 +1,5 @@
 # The part of tools/bench-report.sh that reckons. Main input: tests/bench/targets. Variables: image (bytes), machine,
-# figures, peers, expected (files to read), json, svg (files to write).
+# figures, peers, expected (files to read), json, svg (files to write), tick (what a unit of time is called).
 
 function set_figure(name, value) {
     least[name] = median[name] = most[name] = value
@@ -101,7 +101,7 @@ function svg_bar(y, height, ticks, class) {
         height, class > svg
 }
 
-function is_bar(name) { return unit[name] == "ticks" && name !~ /^(first_guest|restart)_ticks$/ && (has[name] || name in peer) }
+function is_bar(name) { return unit[name] == tick && name !~ /^(first_guest|restart)_ticks$/ && (has[name] || name in peer) }
 
 function svg_case(name, y,    right) {
     svg_text(320, y + 13, "name", text[name])
@@ -136,7 +136,7 @@ function write_svg(    i, y, rows, decade, name) {
     print "<style>text{font-size:11px;fill:#222}.name{text-anchor:end}.title{font-size:17px}.value{font-size:10px}" \
         ".ours,.good{fill:#2a7a3b}.missed,.bad{fill:#b3261e}.peer{fill:#9aa0a6}.target{stroke:#111;stroke-width:2}" \
         ".grid{stroke:#ddd}.axis{text-anchor:middle;fill:#666}</style><rect width=\"100%\" height=\"100%\" fill=\"#fff\"/>" > svg
-    svg_text(20, 28, "title", "Ringfence: what a guest pays, in ticks" (has_peer ? ", beside KVM" : ""))
+    svg_text(20, 28, "title", "Ringfence: what a guest pays, in " tick (has_peer ? ", beside KVM" : ""))
     svg_text(20, 48, "value", machine ". Shorter is better; each step of the scale is ten times the last.")
     svg_text(20, 64, "value", "Green: Ringfence. Red: Ringfence, over its target. Black stroke: the target." \
         (has_peer ? " Grey: KVM on the same machine with the same guest." : ""))
@@ -164,7 +164,7 @@ function stages(    line, field, text) {
             text = text (text == "" ? "" : ", ") substr(field[1], 7) " " field[3]
         }
     close(figures)
-    if (text != "") print "ticks from the multiboot2 entry to the end of each stage: " text
+    if (text != "") print tick " from the multiboot2 entry to the end of each stage: " text
 }
 
 function compare(    line, field, worse) {
@@ -197,6 +197,7 @@ BEGIN {
     name = $1
     names[++count] = name; target[name] = $2; unit[name] = $3
     gsub(/_/, " ", unit[name])
+    sub(/^ticks$/, tick, unit[name])
     $1 = $2 = $3 = ""
     sub(/^ +/, "")
     text[name] = $0

@@ -28,10 +28,13 @@ version=$(dpkg-query -W -f '${Version}' bochs 2>/dev/null || echo "of unknown ve
 case $engine in
 bochs-vmx) machine="Bochs $version, Intel VT-x (corei7_skylake_x), 100 MHz, one tick an instruction" ;;
 bochs-svm) machine="Bochs $version, AMD-V (ryzen), 100 MHz, one tick an instruction" ;;
-*) machine=$engine ;;
+kvm) machine="$(sed -n 's/^model name[^:]*: //p' /proc/cpuinfo | head -n 1), KVM, cycles of its clock" ;;
+*) machine="$engine, cycles of its clock" ;;
 esac
+tick=cycles
+case $engine in bochs-*) tick=ticks ;; esac
 
-awk -v image="$image" -v machine="$machine" -v json="$out/bench.json" -v svg="$out/bench.svg" \
+awk -v tick="$tick" -v image="$image" -v machine="$machine" -v json="$out/bench.json" -v svg="$out/bench.svg" \
     -v figures="$directory/figures" -v peers="$peer" -v expected="$expected" -f tools/bench-report.awk tests/bench/targets
 echo
 echo "bench: $out/bench.json and $out/bench.svg are written"

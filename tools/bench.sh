@@ -1,6 +1,7 @@
 #!/bin/sh
 # `make bench`: measures, measures the peer when PEER says so, and shows both beside the targets.
-# bench.sh [accept]; RINGFENCE_BUILD is the build folder, RINGFENCE_ENGINE the emulator.
+# bench.sh [accept]; RINGFENCE_BUILD is the build folder, RINGFENCE_ENGINE the machine, as in tools/emulate.sh. On those of
+# Bochs a figure is exact; on any other it is cycles, which no other run repeats: nothing is held against them.
 #
 # accept: measures the exit paths on both engines and writes them as what tests/system/test_bench.c expects from now on.
 set -eu
@@ -15,12 +16,15 @@ die() {
     exit 1
 }
 
-# The paths of one CPU through the hypervisor, on each engine. What is below 10 is a clock's granularity and no path.
+# The paths of one CPU through the hypervisor, on each engine. What is below 10 is a clock's granularity and no path; a
+# guest that waits for a timer looks at the clock some ticks apart.
 accept() {
     for engine in bochs-vmx bochs-svm; do
         expected=tests/bench/expected.$engine
         rm -f "$bench/figures.$engine"
-        RINGFENCE_ENGINE=$engine RINGFENCE_FIGURES=figures.$engine "$bench/measure" test_exits >"$bench/log.$engine" 2>&1 || {
+        cases=test_exits
+        [ "$engine" = bochs-svm ] || cases='test_exits*'
+        RINGFENCE_ENGINE=$engine RINGFENCE_FIGURES=figures.$engine "$bench/measure" "$cases" >"$bench/log.$engine" 2>&1 || {
             cat "$bench/log.$engine" >&2
             die "the paths on $engine could not be measured"
         }
@@ -29,7 +33,7 @@ accept() {
                 print "# What each path takes, in ticks of " engine " (a tick is an instruction), built by Debian 12'"'"'s gcc."
                 print "# Held by tests/system/test_bench.c to 5 %; written by make bench-accept."
             }
-            $2 != "absent" && $1 !~ /^(timer|walk)/ && $3 >= 10 { print $1, $3 }' "$bench/figures.$engine" >"$expected.tmp"
+            $2 != "absent" && $3 >= ($1 ~ /^(timer|walk)/ ? 100 : 10) { print $1, $3 }' "$bench/figures.$engine" >"$expected.tmp"
         mv "$expected.tmp" "$expected"
         echo "bench: $expected holds $(grep -vc '^#' "$expected") paths"
     done
@@ -53,10 +57,6 @@ measure) ;;
 *) die "'$1', expected nothing or accept" ;;
 esac
 
-case $engine in
-bochs-*) ;;
-*) die "engine '$engine': only in bochs-vmx and bochs-svm a tick is an instruction" ;;
-esac
 case ${PEER:-} in
 '' | kvm) ;;
 *) die "PEER=$PEER is not known, expected kvm" ;;

@@ -10,7 +10,7 @@ set -eu
 directory=$1
 rm -rf "$directory"
 mkdir -p "$directory/one" "$directory/a/longer/path/two"
-products="ringfence.elf ringfence.iso guests/hello.elf guests/heartbeat.elf guests/initrd"
+products="ringfence.elf ringfence.iso guests/hello.elf guests/heartbeat.elf guests/bench.elf guests/initrd"
 
 for copy in "$directory/one" "$directory/a/longer/path/two"; do
     # What git would ship, whether or not it is committed yet; a tree without git is taken as it is.

@@ -1,19 +1,21 @@
 #!/bin/sh
-# Installs the Debian packages that a purpose needs: deps.sh build|run|test. Silent when all are there.
+# Installs the Debian packages that a purpose needs: deps.sh build|run|test|coverage. Silent when all are there.
 set -eu
 
 build="gcc libc6-dev make binutils grub-common"
 image="grub-pc-bin grub-efi-amd64-bin xorriso mtools cpio gzip lz4 zstd busybox-static debian-archive-keyring"
 emulators="bochs bochs-term bochsbios vgabios qemu-system-x86 ovmf seabios bsdutils"
-checks="libcmocka-dev libzydis-dev clang"
+units="libcmocka-dev libzydis-dev"
+checks="$units clang libclang-rt-14-dev"
 
 purpose=${1:-run}
 case $purpose in
 build) wanted=$build ;;
 run) wanted="$build $image $emulators" ;;
 test) wanted="$build $image $emulators $checks" ;;
+coverage) wanted="$build $units gcovr" ;;
 *)
-    echo "deps: purpose '$purpose' is not known, expected build, run or test" >&2
+    echo "deps: purpose '$purpose' is not known, expected build, run, test or coverage" >&2
     exit 2
     ;;
 esac

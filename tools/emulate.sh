@@ -6,7 +6,10 @@
 # shows most on this computer (exact to the instruction). Ends when the machine is
 # switched off or resets itself, or when this process is ended; with RINGFENCE_RESETS=go-on in the environment QEMU's
 # machine boots again after a reset, its memory as it was, which Bochs's always does; RINGFENCE_MONITOR is where QEMU's
-# monitor goes, in its own words, with DIRECTORY as the working directory. ENGINE:
+# monitor goes, in its own words, with DIRECTORY as the working directory. RINGFENCE_IPS is how many instructions a
+# second of Bochs's machine has (default 100000000): with fewer of them an hour of the machine's time takes less of this
+# computer's, and its CPUs are slower. RINGFENCE_THREADS is how many of the CPUs are hyperthreads of one core (default 1;
+# CPUS is a multiple of it). ENGINE:
 #
 #   kvm             QEMU with this computer's own VT-x or AMD-V
 #   bochs-vmx       Bochs with VT-x, one tick of the clock an instruction
@@ -33,23 +36,25 @@ if [ "${1:-}" = choose ]; then
 fi
 
 [ $# -eq 6 ] || die "usage: emulate.sh ENGINE ISO DIRECTORY PORT CPUS MEMORY"
-engine=$1 iso=$(realpath "$2") directory=$3 port=$4 cpus=$5 memory=$6
+engine=$1 iso=$(realpath "$2") directory=$3 port=$4 cpus=$5 memory=$6 threads=${RINGFENCE_THREADS:-1}
 [ -r "$iso" ] || die "image $iso cannot be read"
 mkdir -p "$directory"
 cd "$directory"
 
 # quantum: how many instructions a CPU runs before the next one has its turn. 16 keeps CPUs close together.
 # The clock starts at a fixed date and follows the instructions, so that two runs are the same.
-# The screen is drawn once a second of the machine's own time: it goes to a terminal that nobody reads, and Bochs stands
-# still for ever once that is full, which by the host's clock it is after some minutes.
+# The screen is drawn once a second of the machine's own time. It goes to a terminal of its own, whose name Bochs prints;
+# once that is full Bochs stands still for ever, so somebody reads it for as long as Bochs lives.
 # Bochs cannot have more than 2047 MiB of its own memory; what is above is swapped by it.
 run_bochs() {
+    layout=$cpus
+    [ "$threads" -eq 1 ] || layout=1:$((cpus / threads)):$threads
     host=$memory
     [ "$host" -le 2047 ] || host=2047
     cat >bochsrc <<END
 config_interface: textconfig
 display_library: term
-cpu: model=$1, count=$cpus, ips=100000000, reset_on_triple_fault=0, quantum=16
+cpu: model=$1, count=$layout, ips=${RINGFENCE_IPS:-100000000}, reset_on_triple_fault=0, quantum=16
 memory: guest=$memory, host=$host
 romimage: file=/usr/share/bochs/BIOS-bochs-latest, options=fastboot
 vgaromimage: file=/usr/share/bochs/VGABIOS-lgpl-latest
@@ -69,12 +74,19 @@ END
     # It must not outlive `script`, whatever it is doing then.
     # Bochs wants a terminal for the machine's screen: it gets one that nobody sees, recorded in screen.log.
     # A VT100 cannot hide its cursor, which on others Bochs does anew with each drawing of an unchanged screen.
-    exec env TERM=vt100 script -qfec "exec setpriv --pdeathsig KILL bochs-bin -q -f bochsrc -rc commands" screen.log </dev/null >/dev/null
+    cat >reader <<'END'
+until [ -c "${screen:-}" ]; do
+    sleep 0.2
+    screen=$(sed -n 's/^Bochs connected to screen "\(.*\)".*/\1/p' screen.log)
+done
+exec cat "$screen" >/dev/null
+END
+    exec env TERM=vt100 script -qfec "setpriv --pdeathsig KILL sh reader & exec setpriv --pdeathsig KILL bochs-bin -q -f bochsrc -rc commands" screen.log </dev/null >/dev/null
 }
 
 run_qemu() {
     [ "${RINGFENCE_RESETS:-end}" = go-on ] || set -- -no-reboot "$@"
-    exec qemu-system-x86_64 -M q35 -m "$memory" -smp "$cpus" -cdrom "$iso" -boot d -display none \
+    exec qemu-system-x86_64 -M q35 -m "$memory" -smp "$cpus,threads=$threads" -cdrom "$iso" -boot d -display none \
         -monitor "${RINGFENCE_MONITOR:-none}" -chardev socket,id=com1,host=127.0.0.1,port="$port" -serial chardev:com1 \
         -debugcon file:debug.txt -global isa-debugcon.iobase=0xe9 "$@" </dev/null >qemu.log 2>&1
 }

@@ -31,6 +31,8 @@ enum {
 };
 
 #define APIC_LVT_MASKED    (1u << 16)
+#define APIC_LVT_MODE      (7u << 8)
+#define APIC_LVT_SMI       (2u << 8)
 #define APIC_SVR_ENABLE    (1u << 8)
 #define APIC_ICR_PENDING   (1u << 12)
 #define APIC_ICR_ASSERT    (1u << 14)
@@ -93,6 +95,9 @@ static void mask_all(void)
     for (unsigned i = 0; i < array_size(lvts); i++) {
         if ((lvts[i] == APIC_LVT_PERFORMANCE && last < 4) || (lvts[i] == APIC_LVT_THERMAL && last < 5))
             continue;
+        /* Firmware that cools by SMI goes on doing so. */
+        if (lvts[i] == APIC_LVT_THERMAL && (reg_read(APIC_LVT_THERMAL) & APIC_LVT_MODE) == APIC_LVT_SMI)
+            continue;
         reg_write(lvts[i], APIC_LVT_MASKED);
     }
     reg_write(APIC_TIMER_INITIAL, 0);
@@ -105,7 +110,11 @@ void apic_enable(void)
     if (x2apic)
         msr_write(MSR_IA32_APIC_BASE, base | APIC_BASE_ENABLE | APIC_BASE_EXTD);
     reg_write(APIC_SVR, APIC_SVR_ENABLE | SPURIOUS_VECTOR);
+    /* Where firmware lets the hardware's NMI in, so do we, guest or not: it always ends up in cpu_nmi_taken. */
+    bool lets_nmi_in = (reg_read(APIC_LVT_LINT1) & (APIC_LVT_MASKED | APIC_LVT_MODE)) == APIC_ICR_NMI;
+    percpu_this()->lint1 = lets_nmi_in ? APIC_ICR_NMI : APIC_LVT_MASKED;
     mask_all();
+    reg_write(APIC_LVT_LINT1, percpu_this()->lint1);
     reg_write(APIC_TPR, 0);
 }
 
@@ -197,6 +206,7 @@ void apic_guest_reset(void)
     mask_all();
     percpu_this()->timer_deadline = 0;
     reg_write(APIC_SVR, APIC_SVR_ENABLE | SPURIOUS_VECTOR); /* a disabled APIC would hold what pends */
+    reg_write(APIC_LVT_LINT1, percpu_this()->lint1);
     reg_write(APIC_TPR, 0);
     reg_write(APIC_TIMER_DIVIDE, 0);
     reg_write(APIC_ESR, 0);

@@ -9,7 +9,7 @@
 /* Once, on the boot CPU, before any other function: chooses the mode, maps the registers. False: no memory. */
 bool must_check apic_init(bool x2apic, bool tsc_deadline);
 
-/* On every CPU: enables its local APIC in the chosen mode, everything masked. */
+/* On every CPU: enables its local APIC in the chosen mode, everything masked but an NMI that firmware lets in. */
 void apic_enable(void);
 
 uint32_t apic_id(void);
@@ -20,7 +20,7 @@ void apic_send_startup(uint32_t apic_id, uint8_t page);
 void apic_send_nmi(uint32_t apic_id);
 void apic_send_fixed(uint32_t apic_id, uint8_t vector);
 
-/* Registers as after INIT, and every interrupt that pends or is in service taken and dropped. */
+/* Registers as after apic_enable, and every interrupt that pends or is in service taken and dropped. */
 void apic_guest_reset(void);
 
 /*

@@ -16,6 +16,10 @@ void trap_wait(void);
 static const struct machine *machine;
 static uint32_t stopping;
 static uint64_t xcr0_all; /* every state component this CPU has */
+static struct {
+    uint64_t count;
+    uint32_t cpu; /* that took the last one */
+} strange_nmis;
 
 void cpu_init(const struct machine *new_machine) { machine = new_machine; }
 
@@ -36,13 +40,32 @@ void cpu_kick(uint32_t cpu)
 {
     struct percpu *target = percpu_of(cpu);
     __atomic_store_n(&target->kicked, 1, __ATOMIC_SEQ_CST);
-    if (cpu != cpu_current())
+    if (cpu != cpu_current() && __atomic_exchange_n(&target->nmi_sent, 1, __ATOMIC_SEQ_CST) == 0)
         apic_send_nmi(target->apic_id);
 }
 
-void cpu_kick_taken(void) { __atomic_store_n(&percpu_this()->kicked, 0, __ATOMIC_SEQ_CST); }
+void cpu_nmi_again(uint32_t cpu) { apic_send_nmi(percpu_of(cpu)->apic_id); }
 
-bool cpu_kick_waits(uint32_t cpu) { return __atomic_load_n(&percpu_of(cpu)->kicked, __ATOMIC_ACQUIRE) != 0; }
+bool cpu_nmi_waits(uint32_t cpu) { return __atomic_load_n(&percpu_of(cpu)->nmi_sent, __ATOMIC_ACQUIRE) != 0; }
+
+void cpu_nmi_taken(void)
+{
+    struct percpu *here = percpu_this();
+    cpu_check_stopping();
+    if (__atomic_exchange_n(&here->nmi_sent, 0, __ATOMIC_SEQ_CST) != 0 || here->nmi_own)
+        return;
+    __atomic_store_n(&strange_nmis.cpu, here->cpu, __ATOMIC_RELAXED);
+    __atomic_fetch_add(&strange_nmis.count, 1, __ATOMIC_RELEASE);
+}
+
+uint64_t cpu_strange_nmis(uint32_t *cpu)
+{
+    uint64_t count = __atomic_load_n(&strange_nmis.count, __ATOMIC_ACQUIRE);
+    *cpu = __atomic_load_n(&strange_nmis.cpu, __ATOMIC_RELAXED);
+    return count;
+}
+
+void cpu_kick_taken(void) { __atomic_store_n(&percpu_this()->kicked, 0, __ATOMIC_SEQ_CST); }
 
 void cpu_idle(void)
 {
@@ -66,7 +89,7 @@ void cpu_delay_us(uint64_t microseconds)
         cpu_pause();
 }
 
-static struct cpuid_regs leaf_read(uint32_t leaf, uint32_t subleaf)
+struct cpuid_regs cpu_leaf(uint32_t leaf, uint32_t subleaf)
 {
     struct cpuid_regs r = {0};
     struct cpuid_regs top;
@@ -76,30 +99,41 @@ static struct cpuid_regs leaf_read(uint32_t leaf, uint32_t subleaf)
     return r;
 }
 
-bool cpu_has_x2apic(void) { return leaf_read(1, 0).ecx & (1u << 21); }
-bool cpu_has_invariant_tsc(void) { return leaf_read(0x80000007, 0).edx & (1u << 8); }
+bool cpu_has_x2apic(void) { return cpu_leaf(1, 0).ecx & (1u << 21); }
+bool cpu_has_invariant_tsc(void) { return cpu_leaf(0x80000007, 0).edx & (1u << 8); }
 
 uint8_t cpu_physical_bits(void)
 {
-    uint8_t bits = (uint8_t)leaf_read(0x80000008, 0).eax;
+    uint8_t bits = (uint8_t)cpu_leaf(0x80000008, 0).eax;
     return bits >= 32 && bits <= 52 ? bits : 36;
 }
 
 const char *cpu_vendor(void)
 {
     static char text[13];
-    struct cpuid_regs r = leaf_read(0, 0);
+    struct cpuid_regs r = cpu_leaf(0, 0);
     memcpy(text, &r.ebx, 4);
     memcpy(text + 4, &r.edx, 4);
     memcpy(text + 8, &r.ecx, 4);
     return text;
 }
 
+/* SDM vol. 4, "MSRs in Processors Based on Nehalem Microarchitecture"; no AMD CPU has a register for it. */
+bool cpu_smi_count(uint32_t *count)
+{
+    uint64_t value;
+    bool may_have = strcmp(cpu_vendor(), "GenuineIntel") == 0 && ((cpu_leaf(1, 0).eax >> 8) & 0xf) == 6;
+    if (!may_have || !cpu_msr_read(MSR_SMI_COUNT, &value))
+        return false;
+    *count = (uint32_t)value;
+    return true;
+}
+
 const char *cpu_brand(void)
 {
     static char text[49];
     for (uint32_t i = 0; i < 3; i++) {
-        struct cpuid_regs r = leaf_read(0x80000002 + i, 0);
+        struct cpuid_regs r = cpu_leaf(0x80000002 + i, 0);
         memcpy(text + 16 * i, &r, sizeof r);
     }
     const char *start = text;
@@ -110,8 +144,8 @@ const char *cpu_brand(void)
 
 void cpu_protect(void)
 {
-    uint32_t features1 = leaf_read(1, 0).ecx, features1d = leaf_read(1, 0).edx;
-    struct cpuid_regs features7 = leaf_read(7, 0);
+    uint32_t features1 = cpu_leaf(1, 0).ecx, features1d = cpu_leaf(1, 0).edx;
+    struct cpuid_regs features7 = cpu_leaf(7, 0);
     uint64_t cr4 = cr4_read() | CR4_OSFXSR | CR4_OSXMMEXCPT;
     cr4 |= features7.ebx & (1u << 7) ? CR4_SMEP : 0;
     cr4 |= features7.ebx & (1u << 20) ? CR4_SMAP : 0;
@@ -122,9 +156,12 @@ void cpu_protect(void)
     /* A known start for machine-check exceptions: CR0 as the boot code set it, CD and NW clear. */
     cr0_write((cr0_read() & ~(CR0_CD | CR0_NW | CR0_EM | CR0_TS)) | CR0_MP | CR0_NE | CR0_WP);
     if (cr4 & CR4_OSXSAVE) {
-        struct cpuid_regs xsave = leaf_read(0xd, 0);
+        struct cpuid_regs xsave = cpu_leaf(0xd, 0);
         xcr0_all = (uint64_t)xsave.edx << 32 | xsave.eax;
     }
+    /* Page-table entries of ours and of AMD's nested tables name types by number: 0 is write-back, 3 uncached. */
+    msr_write(MSR_IA32_PAT, PAT_AFTER_RESET);
+    cpu_side_doors_close();
 }
 
 /*
@@ -140,6 +177,8 @@ static const struct {
 
 void cpu_fpu_reset(void)
 {
+    /* AMD's CPUs do not restore the x87's last instruction and operand without an exception; this clears them. */
+    __asm__ volatile("fninit");
     if (cr4_read() & CR4_OSXSAVE) {
         if (!trap_xsetbv(xcr0_all))
             return;

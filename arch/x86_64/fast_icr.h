@@ -22,12 +22,13 @@ static inline bool fast_icr_send(const struct vcpu *target, uint32_t low, uint32
     return true;
 }
 
-/* WRMSR of the ICR with the guest's registers. False, with nothing done: not such an interrupt. */
+/* WRMSR with the guest's registers. False, with nothing done: not of the ICR, or no such interrupt. */
 static inline bool fast_icr_write(struct vcpu *vcpu)
 {
     const struct partition *p = vcpu->partition;
     uint32_t low = (uint32_t)vcpu->gpr[GPR_RAX], destination = (uint32_t)vcpu->gpr[GPR_RDX];
-    if ((low & ICR_PLAIN_MASK) != 0 || (low & 0xff) < ICR_FIRST_VECTOR || vcpu->apic != NULL)
+    if ((uint32_t)vcpu->gpr[GPR_RCX] != MSR_X2APIC_ICR || (low & ICR_PLAIN_MASK) != 0 ||
+        (low & 0xff) < ICR_FIRST_VECTOR)
         return false;
     /* On most machines the ids of a partition's CPUs follow one another. */
     uint32_t likely = destination - p->apic_ids[0];

@@ -8,9 +8,18 @@ static struct range heap;
 static uint64_t used; /* bytes, from the base on */
 static bool closed;
 
+/* Where the next object that fills no whole pages may go: offsets, behind the last one and at the end of its pages. */
+static uint64_t loose, loose_end;
+
 #define HEAP_BASE LAYOUT_SLOT((uint64_t)PML4_HEAP)
 
-void heap_init(struct range range) { heap = range; }
+void heap_init(struct range range)
+{
+    heap = range;
+    used = loose = loose_end = 0;
+    closed = false;
+}
+
 void heap_close(void) { closed = true; }
 uint64_t heap_used(void) { return used; }
 
@@ -26,15 +35,28 @@ bool heap_take_page(hpa_t *out)
 
 void *heap_alloc(uint64_t size)
 {
-    uint64_t whole;
-    if (closed || size == 0 || !align_up(size, PAGE_SIZE, &whole) || heap.size - used < whole)
+    bool whole = is_aligned(size, PAGE_SIZE);
+    uint64_t rounded, more, from = used, at = used, end = used;
+    if (closed || size == 0 || !align_up(size, HEAP_ALIGNMENT, &rounded))
         return NULL;
-    uint64_t offset = used;
-    used += whole;
-    phys_zero(hpa(heap.base + offset), whole);
-    if (!paging_map(HEAP_BASE + offset, hpa(heap.base + offset), whole, PAGING_WRITE))
-        return NULL;
-    return (void *)(HEAP_BASE + offset);
+    if (!whole && (loose_end == used || rounded <= loose_end - loose)) {
+        at = loose;
+        end = loose_end;
+    }
+    if (rounded > end - at) {
+        if (!align_up(rounded - (end - at), PAGE_SIZE, &more) || heap.size - used < more)
+            return NULL;
+        used += more; /* before the mapping, which may take pages for itself */
+        end = from + more;
+        phys_zero(hpa(heap.base + from), more);
+        if (!paging_map(HEAP_BASE + from, hpa(heap.base + from), more, PAGING_WRITE))
+            return NULL;
+    }
+    if (!whole) {
+        loose = at + rounded;
+        loose_end = end;
+    }
+    return (void *)(HEAP_BASE + at);
 }
 
 hpa_t heap_phys(const void *pointer)

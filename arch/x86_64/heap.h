@@ -13,14 +13,18 @@ void heap_init(struct range range);
 /* One zeroed 4 KiB page, for tables; not mapped. False: none left, or closed. */
 bool must_check heap_take_page(hpa_t *out);
 
-/* `size` bytes, zeroed, rounded up to whole pages, mapped read-write; NULL: none left, or closed. */
+/*
+ * `size` bytes, zeroed, mapped read-write; NULL: none left, or closed. A multiple of 4 KiB begins a page of its own; other
+ * sizes are rounded up to HEAP_ALIGNMENT and lie close together, as long as no pages are taken between them.
+ */
+enum { HEAP_ALIGNMENT = 64 };
 void *heap_alloc(uint64_t size);
 
 /* The physical address of something that heap_alloc returned (or inside it), or of the image. */
 hpa_t heap_phys(const void *pointer);
 
 void heap_close(void);
-uint64_t heap_used(void);
+uint64_t heap_used(void); /* bytes handed out, whole pages */
 
 /* heap_take_page for the nested-table builder. */
 extern struct page_source heap_pages;

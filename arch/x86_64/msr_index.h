@@ -5,7 +5,12 @@
 #pragma once
 
 #define MSR_IA32_APIC_BASE       0x0000001bu
+#define MSR_SMI_COUNT            0x00000034u
 #define MSR_IA32_FEATURE_CONTROL 0x0000003au
+#define MSR_IA32_SPEC_CTRL       0x00000048u
+#define MSR_IA32_PRED_CMD        0x00000049u
+#define MSR_IA32_ARCH_CAPABILITIES 0x0000010au
+#define MSR_IA32_FLUSH_CMD       0x0000010bu
 #define MSR_IA32_SYSENTER_CS     0x00000174u
 #define MSR_IA32_SYSENTER_ESP    0x00000175u
 #define MSR_IA32_SYSENTER_EIP    0x00000176u
@@ -28,6 +33,12 @@
 #define FEATURE_CONTROL_LOCKED          (1u << 0)
 #define FEATURE_CONTROL_VMX_OUTSIDE_SMX (1u << 2)
 
+#define PAT_AFTER_RESET 0x0007040600070406ull
+
+#define SPEC_CTRL_IBRS (1ull << 0)
+#define PRED_CMD_IBPB  (1ull << 0)
+#define FLUSH_CMD_L1D  (1ull << 0)
+
 #define APIC_BASE_BSP    (1u << 8)
 #define APIC_BASE_EXTD   (1u << 10)
 #define APIC_BASE_ENABLE (1u << 11)
@@ -37,6 +48,7 @@
 #define EFER_LMA  (1ull << 10)
 #define EFER_NXE  (1ull << 11)
 #define EFER_SVME (1ull << 12)
+#define EFER_AIBRSE (1ull << 21)
 
 #define CR0_PE (1ull << 0)
 #define CR0_MP (1ull << 1)

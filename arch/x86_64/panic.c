@@ -24,6 +24,7 @@ static void panic_put(struct sink *self, const char *text, size_t length)
         if (text[i] != '\r' && kept_length < sizeof kept)
             kept[kept_length++] = text[i];
     terminal_sink()->put(terminal_sink(), text, length);
+    terminal_flush(); /* whatever goes wrong next */
 }
 
 static struct sink panic_sink = {panic_put};
@@ -33,6 +34,7 @@ static void stop(void)
 {
     crash_record_panic(kept, kept_length);
     sink_print(terminal_sink(), "The box is stopped. Reset it to start again.\r\n");
+    terminal_flush();
     cpu_box_halt();
 }
 

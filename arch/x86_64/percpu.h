@@ -1,5 +1,5 @@
 /*
- * What one physical CPU owns. Found through GS; nobody else writes it, except `kicked`.
+ * What one physical CPU owns. Found through GS; nobody else writes it, except `kicked` and `nmi_sent`.
  *
  * Each CPU has 64 KiB of virtual space in PML4 slot 2; every stack has an unmapped page below it:
  *
@@ -35,12 +35,15 @@ struct percpu {
     uint32_t kicked;     /* set by any CPU before it sends an NMI; cleared by this one */
     uint32_t in_panic;
     uint64_t timer_deadline; /* TSC value that the local APIC's timer is set to; 0: unknown */
-    uint64_t nmis;       /* taken while the hypervisor itself ran */
+    uint32_t nmi_sent;   /* atomic: set by the CPU that sends an NMI here, cleared when one is taken */
+    bool nmi_own;        /* this CPU has sent itself one, which comes before its next exit is over */
+    uint32_t lint1;      /* the local APIC's LINT1 entry while nobody changes it: see apic_enable */
     uint64_t gdt[5];     /* null, code, data, TSS (two) */
     struct tss tss;
 };
 
 #define PERCPU_STRIDE        0x10000ull
+#define PERCPU_PAGES         8          /* that are mapped */
 #define PERCPU_STACK_TOP     0x5000ull
 #define PERCPU_DF_STACK_TOP  0x7000ull
 #define PERCPU_NMI_STACK_TOP 0x9000ull

@@ -24,7 +24,13 @@ struct idt_pointer {
 } __attribute__((packed));
 
 enum { VECTOR_MACHINE_CHECK = 18 };
-enum { GATE_INTERRUPT = 0x8e, VECTORS = 256, STUB_SIZE = 16, VECTOR_FIRST_LEGAL = 16 /* below it a local APIC takes none */ };
+enum {
+    GATE_INTERRUPT = 0x8e,
+    VECTORS = 256,
+    EXCEPTIONS = 32, /* with a stub each; all other vectors have the next one */
+    STUB_SIZE = 16,
+    VECTOR_FIRST_LEGAL = 16 /* below it a local APIC takes none */
+};
 
 extern const char trap_stubs[], trap_fault[], trap_drain_stub[];
 extern const char trap_msr_read_try[], trap_msr_write_try[], trap_xsetbv_try[];
@@ -56,8 +62,8 @@ static void gate_set(struct idt_gate *gate, uint64_t target)
 void trap_load_early(void)
 {
     for (unsigned vector = 0; vector < VECTORS; vector++) {
-        uint64_t stub = (uint64_t)trap_stubs + vector * STUB_SIZE;
-        gate_set(&idt[vector], stub);
+        unsigned stub = vector < EXCEPTIONS ? vector : EXCEPTIONS;
+        gate_set(&idt[vector], (uint64_t)trap_stubs + stub * STUB_SIZE);
     }
     idt_load();
 }
@@ -84,15 +90,14 @@ static bool inside(uint64_t rip, const struct trap_window *w)
 }
 
 /*
- * An NMI is a kick (or the hardware's own: counted, and otherwise harmless here). What it announces stands in
- * percpu.kicked already; all that is to do is not to let the CPU be given away without another look.
+ * What a kick announces stands in percpu.kicked already; all that is to do is not to let the CPU be given away without
+ * another look. The hardware's own NMIs end a wait too, which is harmless.
  */
 static void nmi_handle(struct trap_frame *frame)
 {
     static const struct trap_window idle = {trap_idle_begin, trap_idle_end, trap_idle_end};
     static const struct trap_window wait = {trap_wait_begin, trap_wait_end, trap_wait_end};
-    percpu_this()->nmis++;
-    cpu_check_stopping();
+    cpu_nmi_taken();
     if (inside(frame->rip, &idle))
         frame->rip = (uint64_t)idle.resume;
     else if (inside(frame->rip, &wait))

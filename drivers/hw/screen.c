@@ -16,13 +16,16 @@ static struct {
     struct screen_info info;
     uint32_t columns, rows, scale;
     uint32_t column, row; /* where the next character goes */
-    uint32_t next_cell;   /* where screen_draw goes on */
+    uint32_t next_cell;   /* where screen_draw goes on, */
+    uint32_t unseen;      /* and how many cells from there may have changed: mostly none, and the look costs nothing */
     uint32_t ink;         /* a pixel's value */
     char wanted[MAX_ROWS * MAX_COLUMNS];
     char drawn[MAX_ROWS * MAX_COLUMNS];
 } screen;
 
 static uint32_t smaller(uint32_t a, uint32_t b) { return a < b ? a : b; }
+
+static uint32_t cells_all(void) { return screen.rows * screen.columns; }
 
 static uint32_t pixel_bytes(void) { return ((uint32_t)screen.info.bits_per_pixel + 7) / 8; }
 
@@ -95,10 +98,20 @@ bool screen_init(const struct screen_info *info)
     screen.ink = field(info->red_position, info->red_size) | field(info->green_position, info->green_size) |
                  field(info->blue_position, info->blue_size);
     screen.column = screen.row = screen.next_cell = 0;
+    screen.unseen = cells_all();
     memset(screen.wanted, ' ', sizeof screen.wanted);
     memset(screen.drawn, 0, sizeof screen.drawn); /* differs everywhere: all of it is drawn once */
     screen_draw(UINT32_MAX);
     return true;
+}
+
+static void cell_put(uint32_t cell, char c)
+{
+    screen.wanted[cell] = c;
+    if (screen.unseen == 0)
+        screen.next_cell = cell;
+    uint32_t ahead = (cell + cells_all() - screen.next_cell) % cells_all() + 1;
+    screen.unseen = ahead > screen.unseen ? ahead : screen.unseen;
 }
 
 static void line_feed(void)
@@ -111,6 +124,7 @@ static void line_feed(void)
     uint32_t kept = (screen.rows - 1) * screen.columns;
     memmove(screen.wanted, screen.wanted + screen.columns, kept);
     memset(screen.wanted + kept, ' ', screen.columns);
+    screen.unseen = cells_all();
 }
 
 static void character_put(char c)
@@ -124,7 +138,7 @@ static void character_put(char c)
     } else if (c >= ' ' && c <= '~') {
         if (screen.column == screen.columns)
             line_feed();
-        screen.wanted[screen.row * screen.columns + screen.column++] = c;
+        cell_put(screen.row * screen.columns + screen.column++, c);
     }
 }
 
@@ -138,10 +152,9 @@ void screen_draw(uint32_t cells)
 {
     if (screen.info.kind == SCREEN_NONE)
         return;
-    uint32_t all = screen.rows * screen.columns;
-    for (uint32_t looked = 0; looked < all && cells > 0; looked++) {
+    for (; screen.unseen > 0 && cells > 0; screen.unseen--) {
         uint32_t cell = screen.next_cell;
-        screen.next_cell = cell + 1 == all ? 0 : cell + 1;
+        screen.next_cell = cell + 1 == cells_all() ? 0 : cell + 1;
         if (screen.wanted[cell] != screen.drawn[cell]) {
             cell_draw(cell);
             cells--;

@@ -10,7 +10,15 @@ static void sink_put(struct sink *self, const char *text, size_t length)
 {
     (void)self;
     uart_sink()->put(uart_sink(), text, length);
-    screen_sink()->put(screen_sink(), text, length);
+    screen_put(text, length);
+}
+
+void terminal_show(void) { screen_draw(UINT32_MAX); }
+
+void terminal_flush(void)
+{
+    terminal_show();
+    uart_flush();
 }
 
 struct sink *terminal_sink(void)

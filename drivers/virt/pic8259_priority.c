@@ -31,12 +31,10 @@ uint8_t pic8259_requests(const struct pic8259 *chip)
 /* The first of `levels` in the order of priority, which begins after the lowest. */
 static int first_in_priority(const struct pic8259 *chip, uint32_t levels)
 {
-    for (uint32_t i = 1; i <= INPUTS; i++) {
-        uint32_t level = (chip->lowest + i) % INPUTS;
-        if ((levels & bit(level)) != 0)
-            return (int)level;
-    }
-    return NONE;
+    uint32_t first = (chip->lowest + 1u) % INPUTS;
+    uint32_t in_order = (levels | levels << INPUTS) >> first & ((1u << INPUTS) - 1);
+
+    return in_order == 0 ? NONE : (int)((first + (uint32_t)__builtin_ctz(in_order)) % INPUTS);
 }
 
 /* How far an input is from the highest priority; no input is the farthest. */

@@ -38,6 +38,7 @@ static bus_handler config_window_access;
  * that is not here belongs to nobody, and the caller's policy decides.
  */
 static const struct port_entry port_map[] = {
+    {0x000, 16, 0, MOVES_NOTHING, ALWAYS, nothing_access, 0, "empty-dma"},
     {0x020, PIC8259_PORTS, 1, MOVES_LINES, ALWAYS, pic8259_access, DEVICE(pic.chips[0]), "pic-master"},
     {0x040, PIT8254_PORTS, 1, MOVES_LINES, ALWAYS, pit8254_access, DEVICE(pit), "pit"},
     {0x060, 1, 1, MOVES_NOTHING, ALWAYS, nothing_access, 0, "empty-keyboard"},
@@ -47,11 +48,18 @@ static const struct port_entry port_map[] = {
     {0x080, 1, 1, MOVES_NOTHING, ALWAYS, nothing_access, 0, "empty-delay"},
     {0x092, 1, 1, MOVES_REQUEST, ALWAYS, reset_ports_92_access, DEVICE(reset_ports), "port-92"},
     {0x0a0, PIC8259_PORTS, 1, MOVES_LINES, ALWAYS, pic8259_access, DEVICE(pic.chips[1]), "pic-slave"},
+    {0x0c0, 32, 0, MOVES_NOTHING, ALWAYS, nothing_access, 0, "empty-dma-16"},
     {0x0e9, 1, 1, MOVES_NOTHING, NEEDS_UART, debug_port_access, DEVICE(debug_port), "debug-port"},
+    {0x170, 8, 0, MOVES_NOTHING, ALWAYS, nothing_access, 0, "empty-ide-secondary"},
+    {0x1f0, 8, 0, MOVES_NOTHING, ALWAYS, nothing_access, 0, "empty-ide-primary"},
+    {0x278, 8, 0, MOVES_NOTHING, ALWAYS, nothing_access, 0, "empty-lpt2"},
     {0x2e8, UART16550_PORTS, 0, MOVES_NOTHING, ALWAYS, nothing_access, 0, "empty-com4"},
     {0x2f8, UART16550_PORTS, 0, MOVES_NOTHING, ALWAYS, nothing_access, 0, "empty-com2"},
+    {0x378, 8, 0, MOVES_NOTHING, ALWAYS, nothing_access, 0, "empty-lpt1"},
     {0x3e8, UART16550_PORTS, 0, MOVES_NOTHING, ALWAYS, nothing_access, 0, "empty-com3"},
+    {0x3f0, 8, 0, MOVES_NOTHING, ALWAYS, nothing_access, 0, "empty-floppy"},
     {GUEST_UART_PORT, UART16550_PORTS, 1, MOVES_UART, NEEDS_UART, uart16550_access, DEVICE(uart), "uart"},
+    {0x402, 1, 1, MOVES_NOTHING, ALWAYS, nothing_access, 0, "empty-firmware-messages"},
     {0x4d0, PIC8259_ELCR_PORTS, 1, MOVES_LINES, ALWAYS, pic8259_elcr_access, DEVICE(pic), "elcr"},
     {FW_CFG_PORT, FW_CFG_PORTS, 0, MOVES_NOTHING, ALWAYS, fw_cfg_access, DEVICE(fw_cfg), "firmware-configuration"},
     {GUEST_SLEEP_CONTROL_PORT, ACPI_SLEEP_PORTS, 1, MOVES_REQUEST, ALWAYS, acpi_sleep_access, DEVICE(acpi_sleep),

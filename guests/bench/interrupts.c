@@ -136,7 +136,7 @@ static bool timer_begin(void)
     if (!apic_has_tsc_deadline())
         return false;
     trap_set(TIMER_VECTOR, note_and_acknowledge);
-    wrmsr(MSR_X2APIC_LVT_TIMER, APIC_LVT_TSC_DEADLINE | TIMER_VECTOR);
+    apic_write(APIC_LVT_TIMER, APIC_LVT_TSC_DEADLINE | TIMER_VECTOR);
     __asm__ volatile("mfence; lfence" ::: "memory"); /* the mode is in force before a deadline is written */
     return true;
 }
@@ -156,6 +156,10 @@ static void timer(void)
 
 void cases_interrupts(void)
 {
+    if (!apic_is_x2apic()) {
+        sample_absent("icr_self", "no x2APIC");
+        return;
+    }
     trap_set(VECTOR, note_and_acknowledge);
     trap_set(SOFTWARE_VECTOR, note);
     SAMPLE_INSTRUCTION("x2apic_eoi", "movl $0x80b, %%ecx\n\txorl %%eax, %%eax\n\txorl %%edx, %%edx", "wrmsr");

@@ -65,7 +65,7 @@ static void interrupts(void)
 void secondary_main(void)
 {
     trap_init();
-    (void)apic_init();
+    apic_init();
     shared.id_plus_1 = apic_id() + 1;
     for (;;) {
         uint32_t task = shared.task;
@@ -177,8 +177,8 @@ static void ping_pong(void)
 void cases_smp(void)
 {
     trap_set(VECTOR, answer);
-    if (!start_partner()) {
-        sample_absent("icr_cross_cpu", "no second CPU came");
+    if (!apic_is_x2apic() || !start_partner()) {
+        sample_absent("icr_cross_cpu", "no x2APIC, or no second CPU came");
         return;
     }
     uint64_t message = (uint64_t)(shared.id_plus_1 - 1) << 32 | APIC_ICR_ASSERT | VECTOR;

@@ -55,10 +55,8 @@ void guest_enter(const struct multiboot1_info *info)
     if (guest_has_word("bare"))
         mask_pic();
     /* "no-apic" is for a guest that passes the machine on to another kernel as it found it. */
-    if (!guest_has_word("no-apic") && !apic_init()) {
-        print("%s: this CPU has no x2APIC, which this guest needs\n", guest_name);
-        guest_power_off();
-    }
+    if (!guest_has_word("no-apic"))
+        apic_init();
     guest_main();
     guest_power_off();
 }
@@ -112,6 +110,12 @@ bool guest_map_large(void)
     for (uint64_t i = 4; i < 512; i++)
         guest_pdpt[i] = i * PDPT_ENTRY_SIZE | PDPT_LARGE_ENTRY;
     return true; /* Entries that were not present are not cached: nothing to flush. */
+}
+
+bool guest_is_amd(void)
+{
+    uint32_t name = cpuid(0, 0).ebx;
+    return name == 0x68747541 || name == 0x6f677948; /* "Auth"enticAMD, "Hygo"nGenuine */
 }
 
 uint64_t guest_tsc_hz(void)

@@ -12,9 +12,9 @@ extern const char guest_name[];
 void guest_main(void);
 
 /* Set before guest_main. */
-extern const char *guest_command_line; /* "" when there was none */
+extern const char *guest_command_line;                /* "" when there was none */
 extern const struct multiboot1_info *guest_multiboot; /* all that the loader told */
-extern uint64_t guest_memory_kib;      /* contiguous memory above 1 MiB, 0 when not told */
+extern uint64_t guest_memory_kib;                     /* contiguous memory above 1 MiB, 0 when not told */
 
 void guest_power_off(void) __attribute__((noreturn));      /* ACPI S5 */
 void guest_reset(void) __attribute__((noreturn));          /* ACPI reset register */
@@ -24,6 +24,9 @@ void guest_halt(void) __attribute__((noreturn)); /* for ever, with interrupts of
 
 /* Maps 512 GiB one to one instead of 4; false when this CPU has no pages of 1 GiB. */
 bool guest_map_large(void);
+
+/* Whether a hypercall is VMMCALL here, as AMD and Hygon have it; elsewhere it is VMCALL. */
+bool guest_is_amd(void);
 
 /* Ticks of the TSC a second: from CPUID, or the command line's tsc_khz=N. 0 when neither says so. */
 uint64_t guest_tsc_hz(void);

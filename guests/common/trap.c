@@ -160,7 +160,10 @@ struct trap_probe probe_write(uint64_t address, uint32_t value)
 struct trap_probe probe_vmcall(uint64_t number, uint64_t argument, uint64_t *value)
 {
     uint64_t rax = number;
-    PROBE("vmcall", AND "+a"(rax), "b"(argument), "c"((uint64_t)0), "d"((uint64_t)0));
+    if (guest_is_amd())
+        PROBE("vmmcall", AND "+a"(rax), "b"(argument), "c"((uint64_t)0), "d"((uint64_t)0));
+    else
+        PROBE("vmcall", AND "+a"(rax), "b"(argument), "c"((uint64_t)0), "d"((uint64_t)0));
     struct trap_probe result = probe_end();
     if (!result.faulted)
         *value = rax;

@@ -48,7 +48,7 @@ static void start(uint64_t hz)
 {
     heart.period = hz / BEATS_PER_SECOND;
     trap_set(TIMER_VECTOR, beat);
-    wrmsr(MSR_X2APIC_LVT_TIMER, APIC_LVT_TSC_DEADLINE | TIMER_VECTOR);
+    apic_write(APIC_LVT_TIMER, APIC_LVT_TSC_DEADLINE | TIMER_VECTOR);
     /* The mode must be in force before the deadline is written (SDM vol. 3, "TSC-Deadline Mode"). */
     __asm__ volatile("mfence; lfence" ::: "memory");
     heart.deadline = rdtsc() + heart.period;

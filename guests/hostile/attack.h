@@ -31,7 +31,7 @@ struct attack_list {
 /* One a file. */
 extern const struct attack_list attacks_memory, attacks_ports, attacks_msrs, attacks_icr, attacks_instructions,
     attacks_control, attacks_paging, attacks_modes, attacks_tables, attacks_faults, attacks_loops, attacks_storms,
-    attacks_decoder, attacks_hypercalls, attacks_devices, attacks_cpus, attacks_leftovers;
+    attacks_decoder, attacks_hypercalls, attacks_devices, attacks_cpus, attacks_leftovers, attacks_xapic;
 
 /* Counts a promise that did not hold, and prints the first few: "hostile: not held: WHAT 0xNUMBER, found 0xFOUND". */
 void attack_check(bool held, const char *what, uint64_t number, uint64_t found);
@@ -51,5 +51,13 @@ uint64_t attack_random(uint64_t *state);
 /* Fresh entries in the table of vectors: counts each interrupt from 32 on and ends it. */
 uint64_t attack_interrupts(void);
 
-/* random.c: executes random instruction bytes for ever. */
-void random_run(uint64_t seed) __attribute__((noreturn));
+/* random.c: executes random instruction bytes for ever, or performs random exits. */
+void random_run(uint64_t seed, bool exits) __attribute__((noreturn));
+
+/* One random step of the attack of that name; it needs to be survived, and checks nothing. */
+void devices_step(uint64_t random);
+void icr_step(uint64_t random);
+void instructions_step(uint64_t random);
+void control_step(uint64_t random, uint64_t value);
+void msrs_step(uint64_t random, uint64_t value);
+void apic_registers_step(uint64_t random, uint64_t value);

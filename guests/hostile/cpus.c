@@ -11,9 +11,12 @@
 enum { STARTUP_PAGE = MODES_CPU_PAGE / 4096, STORM = 300, PATIENCE = 20000000, FLIPS = 2000 };
 #define IOAPIC_BASE 0xfec00000u
 
-static void send(uint32_t to, uint32_t low) { wrmsr(MSR_X2APIC_ICR, (uint64_t)to << 32 | low); }
+static void send(uint32_t to, uint32_t low) { apic_send((uint64_t)to << 32 | low); }
 static void send_init(uint32_t to) { send(to, APIC_ICR_INIT | APIC_ICR_ASSERT); }
 static void send_startup(uint32_t to) { send(to, APIC_ICR_STARTUP | APIC_ICR_ASSERT | STARTUP_PAGE); }
+
+/* Ids follow each other in a partition: `further` is how far from this CPU's own; all ones is everybody. */
+static uint32_t id_of(uint64_t further) { return further >= UINT32_MAX ? UINT32_MAX : apic_id() + (uint32_t)further; }
 
 static void copy_code(void)
 {
@@ -47,7 +50,7 @@ static void start_other(uint32_t other, enum modes_task task)
 /* INIT and start-up messages in every order, then a proper start, which must still work. */
 static void run_storm(const uint64_t *numbers)
 {
-    uint32_t other = (uint32_t)numbers[0];
+    uint32_t other = id_of(numbers[0]);
     uint64_t state = numbers[1];
     start_other(other, TASK_COUNT);
     for (unsigned i = 0; i < STORM; i++) {
@@ -73,7 +76,7 @@ static void run_storm(const uint64_t *numbers)
  */
 static void run_nmi_other(const uint64_t *numbers)
 {
-    uint32_t other = (uint32_t)numbers[0];
+    uint32_t other = id_of(numbers[0]);
     start_other(other, TASK_COUNT);
     for (unsigned i = 0; i < STORM; i++) {
         send_init(other);
@@ -90,19 +93,20 @@ static void run_nmi_other(const uint64_t *numbers)
 /* The other CPU is gone in a triple fault: all of the partition ends. */
 static void run_vanish(const uint64_t *numbers)
 {
-    start_other((uint32_t)numbers[0], TASK_TRIPLE_FAULT);
+    start_other(id_of(numbers[0]), TASK_TRIPLE_FAULT);
     for (unsigned i = 0; i < PATIENCE; i++)
         pause();
     attack_survived("vanish");
 }
 
-/* The other CPU sends the message for ever: numbers are its id, the destination and the ICR's low half. */
+/* The other CPU sends the message for ever: numbers are its id, the destination (as id_of has it) and the ICR's low
+ * half. */
 static void run_other_sends(const uint64_t *numbers)
 {
-    modes_shared()->message_high = (uint32_t)numbers[1];
+    modes_shared()->message_high = id_of(numbers[1]);
     modes_shared()->message_low = (uint32_t)numbers[2];
     attack_goes_on("other-sends");
-    start_other((uint32_t)numbers[0], TASK_SEND);
+    start_other(id_of(numbers[0]), TASK_SEND);
     for (;;)
         pause();
 }
@@ -110,7 +114,7 @@ static void run_other_sends(const uint64_t *numbers)
 /* Both start and stop each other until somebody ends it. */
 static void run_mutual(const uint64_t *numbers)
 {
-    uint32_t other = (uint32_t)numbers[0];
+    uint32_t other = id_of(numbers[0]);
     attack_goes_on("mutual");
     modes_shared()->message_high = other;
     modes_shared()->message_low = APIC_ICR_STARTUP | APIC_ICR_ASSERT | STARTUP_PAGE;
@@ -130,10 +134,10 @@ static void run_flip(const uint64_t *numbers)
     modes_shared()->address = (uint32_t)(uintptr_t)code;
     modes_shared()->values[0] = 0x9090078b; /* mov (%rdi), %eax; nop; nop */
     modes_shared()->values[1] = 0x90900789; /* mov %eax, (%rdi) */
-    start_other((uint32_t)numbers[0], TASK_FLIP);
+    start_other(id_of(numbers[0]), TASK_FLIP);
     for (unsigned i = 0; i < FLIPS; i++)
         (void)try((void (*)(uint64_t))(uintptr_t)code, IOAPIC_BASE);
-    send_init((uint32_t)numbers[0]);
+    send_init(id_of(numbers[0]));
 }
 
 static const struct attack table[] = {

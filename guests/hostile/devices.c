@@ -87,5 +87,13 @@ static void run(const uint64_t *numbers)
     console_init();
 }
 
+void devices_step(uint64_t random)
+{
+    if (random % 3 == 0)
+        ioapic_round(random >> 2);
+    else
+        port_round(random >> 2);
+}
+
 static const struct attack table[] = {{"devices", 1, run}};
 const struct attack_list attacks_devices = ATTACK_LIST(table);

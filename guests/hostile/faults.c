@@ -6,7 +6,7 @@
 #include "guests/hostile/attack.h"
 #include "guests/hostile/tables.h"
 
-enum { VECTORS = 256, SELF_VECTOR = 0x50, MSR_X2APIC_SELF_IPI = 0x83f, DOUBLE_FAULT = 8 };
+enum { VECTORS = 256, SELF_VECTOR = 0x50, DOUBLE_FAULT = 8 };
 
 static uint64_t gates[2 * VECTORS] __attribute__((aligned(4096)));
 
@@ -81,7 +81,7 @@ static void run_stack_nmi(const uint64_t *numbers)
 
 static void run_stack_interrupt(const uint64_t *numbers)
 {
-    wrmsr(MSR_X2APIC_SELF_IPI, SELF_VECTOR);
+    apic_send_self(SELF_VECTOR);
     __asm__ volatile("movq %0, %%rsp; sti; 1: pause; jmp 1b" ::"r"(numbers[0]) : "memory");
 }
 

@@ -24,7 +24,7 @@ static volatile uint64_t interrupts;
 static const struct attack_list *const lists[] = {
     &attacks_memory,  &attacks_ports,      &attacks_msrs,    &attacks_icr,    &attacks_instructions, &attacks_control,
     &attacks_paging,  &attacks_modes,      &attacks_tables,  &attacks_faults, &attacks_loops,        &attacks_storms,
-    &attacks_decoder, &attacks_hypercalls, &attacks_devices, &attacks_cpus,   &attacks_leftovers,
+    &attacks_decoder, &attacks_hypercalls, &attacks_devices, &attacks_cpus,   &attacks_leftovers,    &attacks_xapic,
 };
 
 void attack_check(bool held, const char *what, uint64_t number, uint64_t found)
@@ -109,9 +109,9 @@ void guest_main(void)
     try_init();
     for (unsigned vector = FIRST_INTERRUPT; vector < VECTORS; vector++)
         trap_set((uint8_t)vector, count_interrupt);
-    uint64_t seed = guest_option("random", 0);
-    if (seed != 0)
-        random_run(seed);
+    uint64_t seed = guest_option("random", 0), exits = guest_option("exits", 0);
+    if (seed != 0 || exits != 0 || guest_option("random-exactly", 0) != 0)
+        random_run(seed != 0 ? seed : exits, exits != 0);
     for (;;) {
         print("hostile: ready\n");
         read_line(line);

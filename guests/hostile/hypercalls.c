@@ -3,7 +3,7 @@
  * says so, and changes no register but RAX.
  */
 #include "core/hypercall.h"
-#include "guests/common/instructions.h"
+#include "guests/common/guest.h"
 #include "guests/hostile/attack.h"
 
 enum { NUMBERS = 4096, RANDOM_NUMBERS = 4096, MANY_STARTS = 1000000 };
@@ -12,11 +12,9 @@ struct arguments {
     uint64_t rax, rbx, rcx, rdx, rsi;
 };
 
-static bool is_amd;
-
 static struct arguments call(struct arguments a)
 {
-    if (is_amd)
+    if (guest_is_amd())
         __asm__ volatile("vmmcall" : "+a"(a.rax), "+b"(a.rbx), "+c"(a.rcx), "+d"(a.rdx), "+S"(a.rsi)::"memory");
     else
         __asm__ volatile("vmcall" : "+a"(a.rax), "+b"(a.rbx), "+c"(a.rcx), "+d"(a.rdx), "+S"(a.rsi)::"memory");
@@ -44,7 +42,6 @@ static void run(const uint64_t *numbers)
 {
     static const uint64_t arguments[] = {0, 1, UINT64_MAX, 0xfec00000, 0x0000800000000000};
     uint64_t state = numbers[0];
-    is_amd = cpuid(0, 0).ebx == 0x68747541; /* "Auth"enticAMD */
     for (uint64_t number = 0; number < NUMBERS; number++)
         for (size_t i = 0; i < sizeof arguments / sizeof arguments[0]; i++)
             if (number != HYPERCALL_RESTART && number != HYPERCALL_STOP) /* they do what they say */

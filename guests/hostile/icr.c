@@ -10,11 +10,13 @@
 enum { FIXED, LOWEST, SMI, RESERVED, NMI, INIT, STARTUP, EXTINT, MODES };
 enum { SHORTHAND_NONE, SHORTHAND_SELF, SHORTHAND_ALL, SHORTHAND_OTHERS, SHORTHANDS };
 enum { FIRST_LEGAL_VECTOR = 16, FIRST_INTERRUPT = 32, VECTORS = 256 };
-enum { ICR_MODE_SHIFT = 8, ICR_LOGICAL = 1 << 11, ICR_ASSERT = 1 << 14, ICR_SHORTHAND_SHIFT = 18 };
+enum { ICR_MODE_SHIFT = 8, ICR_LOGICAL = 1 << 11, ICR_ASSERT = 1 << 14, ICR_SHORTHAND_SHIFT = 18, ICR_BITS = 0xcdfff };
 
 static bool reaches_self(uint32_t destination, uint32_t low)
 {
     uint32_t id = apic_id(), shorthand = low >> ICR_SHORTHAND_SHIFT & 3;
+    if (!apic_is_x2apic()) /* 8 bits, and a logical id that nobody has set */
+        destination = (destination & 0xff) == 0xff ? UINT32_MAX : destination & 0xff;
     if (shorthand != SHORTHAND_NONE)
         return shorthand != SHORTHAND_OTHERS;
     if (destination == UINT32_MAX)
@@ -38,16 +40,16 @@ static bool is_spared(uint32_t destination, uint32_t low)
     return mode == INIT;
 }
 
-static void write_icr(uint64_t value) { wrmsr(MSR_X2APIC_ICR, value); }
-
 static void send(uint32_t destination, uint32_t low)
 {
     uint32_t mode = low >> ICR_MODE_SHIFT & 7, vector = low & 0xff;
     bool illegal = mode == SMI || mode == RESERVED || mode == EXTINT || (mode <= LOWEST && vector < FIRST_LEGAL_VECTOR);
+    if (!apic_is_given()) /* a whole APIC drops what is illegal, and faults at what is reserved */
+        illegal = apic_is_x2apic() && (low & ~(uint32_t)ICR_BITS) != 0;
     uint64_t value = (uint64_t)destination << 32 | low;
     if (is_spared(destination, low))
         return;
-    struct caught caught = try(write_icr, value);
+    struct caught caught = try(apic_send, value);
     attack_check(illegal ? caught_gp(caught) : !caught.faulted, illegal ? "icr accepts" : "icr refuses", value,
                  caught_number(caught));
 }
@@ -88,11 +90,13 @@ static void run_icr_random(const uint64_t *numbers)
     __asm__ volatile("sti; nop; nop; cli" ::: "memory");
 }
 
+void icr_step(uint64_t random) { send((uint32_t)(random >> 32) & 0xf, (uint32_t)random & ICR_BITS); }
+
 /* The boot processor's INIT: the machine starts anew. */
 static void run_init_self(const uint64_t *numbers)
 {
     (void)numbers;
-    wrmsr(MSR_X2APIC_ICR, (uint64_t)apic_id() << 32 | INIT << ICR_MODE_SHIFT | ICR_ASSERT);
+    apic_send((uint64_t)apic_id() << 32 | INIT << ICR_MODE_SHIFT | ICR_ASSERT);
     attack_survived("init-self");
 }
 

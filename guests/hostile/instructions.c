@@ -94,6 +94,12 @@ static void run_plain(const uint64_t *numbers)
         judge(&instructions[i], try_bytes(instructions[i].bytes, instructions[i].count, (uint64_t)(uintptr_t)scratch));
 }
 
+void instructions_step(uint64_t random)
+{
+    const struct instruction *instruction = &instructions[random % (sizeof instructions / sizeof instructions[0])];
+    (void)try_bytes(instruction->bytes, instruction->count, (uint64_t)(uintptr_t)scratch);
+}
+
 /* Whether a prefix makes another instruction of it is the CPU's affair; the attack is the decoding. */
 static void run_prefixed(const uint64_t *numbers)
 {

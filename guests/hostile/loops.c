@@ -2,6 +2,7 @@
  * Loops that the CPU cannot leave by itself, with interrupts off: the console must still be able to end them.
  */
 #include "guests/common/apic.h"
+#include "guests/common/guest.h"
 #include "guests/common/instructions.h"
 #include "guests/hostile/attack.h"
 #include "guests/hostile/tables.h"
@@ -32,7 +33,7 @@ static void run_apic_off(const uint64_t *numbers)
 {
     (void)numbers;
     attack_goes_on("loop-apic-off");
-    wrmsr(MSR_X2APIC_SPURIOUS, APIC_SPURIOUS_VECTOR);
+    apic_write(APIC_SPURIOUS, APIC_SPURIOUS_VECTOR);
     __asm__ volatile("cli; 1: jmp 1b");
 }
 
@@ -111,6 +112,8 @@ static void run_exits(const uint64_t *numbers)
         __asm__ volatile("1: xorl %%eax, %%eax; cpuid; jmp 1b" ::: "eax", "ebx", "ecx", "edx");
         break;
     case HYPERCALL:
+        if (guest_is_amd())
+            __asm__ volatile("1: xorl %%eax, %%eax; vmmcall; jmp 1b" ::: "eax");
         __asm__ volatile("1: xorl %%eax, %%eax; vmcall; jmp 1b" ::: "eax");
         break;
     case CONTROL_REGISTER: /* CD, which the hypervisor keeps */

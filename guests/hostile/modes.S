@@ -16,6 +16,8 @@
 #define CR0_PG 0x80000000
 #define CR4_PAE 0x20
 #define MSR_EFER 0xc0000080
+#define MSR_APIC_BASE 0x1b
+#define APIC_BASE_X2APIC 0xc00
 #define MSR_ICR 0x830
 #define MSR_REFUSED 0x480
 #define EFER_LME 0x100
@@ -257,13 +259,17 @@ cpu_triple_fault:
         movl $0, 0x7002
         lidtw 0x7000
         int3
-cpu_send:
-        movl $MSR_ICR, %ecx
+cpu_send:                               /* real mode does not reach the registers in memory */
+        movl $MSR_APIC_BASE, %ecx
+        rdmsr
+        orl $APIC_BASE_X2APIC, %eax
+        wrmsr
+3:      movl $MSR_ICR, %ecx
         movl SHARED + 8, %eax
         movl SHARED + 12, %edx
         wrmsr
         incl SHARED + 4
-        jmp cpu_send
+        jmp 3b
 cpu_flip:
         movl SHARED + 16, %ebx
 1:      movl SHARED + 20, %eax

@@ -1,18 +1,23 @@
 /*
  * Random instruction bytes, for ever: half plain noise, half around instructions that leave the guest, with registers
- * that hold addresses, port numbers and register numbers of interest.
+ * that hold addresses, port numbers and register numbers of interest; each life of the partition in another mode.
  *
- * `random=SEED` on the command line mixes the TSC into the seed, so that a partition that is restarted goes on with
- * something else; the seed in force is printed, and `random-exactly=SEED` runs that one again.
+ * `random=SEED` on the command line mixes the number of this start into the seed, so that a partition that is restarted
+ * goes on with something else, and the same seed gives the same lives; the state in force is printed, and
+ * `random-exactly=STATE` runs that life again. `exits=SEED` performs random exits instead.
  */
+#include "core/hypercall.h"
+#include "guests/common/apic.h"
 #include "guests/common/console.h"
 #include "guests/common/guest.h"
 #include "guests/common/instructions.h"
-#include "guests/hostile/attack.h"
+#include "guests/common/trap.h"
+#include "guests/hostile/random.h"
 #include "guests/hostile/tables.h"
 #include "guests/hostile/try.h"
 
 enum { REGISTER_RCX = 1, REGISTER_RDX = 2, REGISTERS = 16, STACK_SIZE = 16384, REPORT_EVERY = 500 };
+enum { TIMER_VECTOR = 0x40, DIVIDE_BY_1 = 0xb, PATIENCE = 100000 /* of the timer's ticks */ };
 
 #define IOAPIC_BASE 0xfec00000u
 
@@ -88,13 +93,19 @@ static const uint64_t interesting[] = {
     0x80000011, 0x80050033, 0x20,       0x2020,     0x606b0,    0xd01,      0xffffffff, UINT64_MAX,  0x8000000000000000,
 };
 
+uint64_t random_number(uint64_t *state)
+{
+    uint64_t random = attack_random(state), any = attack_random(state);
+    return random % 8 == 1 ? any : interesting[any % (sizeof interesting / sizeof interesting[0])];
+}
+
 /* RCX and RDX hold the numbers of registers and ports; the others mostly point to where a write does no harm. */
 static uint64_t choose(uint64_t *state, unsigned reg)
 {
     uint64_t random = attack_random(state), any = attack_random(state);
     bool number = reg == REGISTER_RCX || reg == REGISTER_RDX;
     if (number || random % 64 == 0)
-        return random % 8 == 1 ? any : interesting[any % (sizeof interesting / sizeof interesting[0])];
+        return random_number(state);
     if (random % 64 == 1)
         return any;
     if (random % 8 == 2)
@@ -110,21 +121,26 @@ static uint8_t noise(uint64_t random)
     return ends && (random >> 8) % 16 != 0 ? 0x90 : byte;
 }
 
-static void compose(uint64_t *state)
+void random_bytes(uint64_t *state, uint8_t *to, size_t count)
 {
     size_t length = 0;
-    while (length < TRY_BYTES) {
+    while (length < count) {
         uint64_t random = attack_random(state);
         size_t i = (random >> 8) % (sizeof templates / sizeof templates[0]);
         if (random % 2 == 0) {
-            for (size_t j = 0; j < templates[i].count && length < TRY_BYTES; j++)
-                code[length++] = templates[i].bytes[j];
+            for (size_t j = 0; j < templates[i].count && length < count; j++)
+                to[length++] = templates[i].bytes[j];
         } else {
-            for (unsigned j = 0; j <= (random >> 32) % 4 && length < TRY_BYTES; j++)
-                code[length++] = noise(attack_random(state));
+            for (unsigned j = 0; j <= (random >> 32) % 4 && length < count; j++)
+                to[length++] = noise(attack_random(state));
         }
     }
-    code[length] = 0xc3;
+}
+
+static void compose(uint64_t *state)
+{
+    random_bytes(state, code, TRY_BYTES);
+    code[TRY_BYTES] = 0xc3;
     for (unsigned i = 0; i < REGISTERS; i++)
         random_registers[i] = choose(state, i);
 }
@@ -137,18 +153,61 @@ static void repair(struct tables_pointer idt, uint64_t cr0, uint64_t cr4)
     __asm__ volatile("movq %0, %%cr0; movq %1, %%cr4; movq %2, %%dr7" ::"r"(cr0), "r"(cr4), "r"((uint64_t)0x400));
 }
 
-void random_run(uint64_t seed)
+/* SplitMix64: neighbouring seeds and starts give lives that have nothing in common. */
+static uint64_t mix(uint64_t seed, uint64_t start)
 {
-    uint64_t exact = guest_option("random-exactly", 0), cr0, cr4;
-    uint64_t state = exact != 0 ? exact : (seed ^ (rdtsc() * 0x9e3779b97f4a7c15)) | 1;
+    uint64_t z = seed + start * 0x9e3779b97f4a7c15;
+    z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9;
+    z = (z ^ (z >> 27)) * 0x94d049bb133111eb;
+    return (z ^ (z >> 31)) | 1; /* 0 is no state */
+}
+
+/* What loops is interrupted. A snippet may have changed the APIC too. */
+static void arm_timer(void)
+{
+    apic_write(APIC_SPURIOUS, APIC_SPURIOUS_ENABLE | APIC_SPURIOUS_VECTOR);
+    apic_write(APIC_TIMER_DIVIDE, DIVIDE_BY_1);
+    apic_write(APIC_LVT_TIMER, TIMER_VECTOR);
+    apic_write(APIC_TIMER_INITIAL, PATIENCE);
+}
+
+static void time_is_up(struct trap_frame *frame)
+{
+    apic_eoi();
+    try_abandon(frame);
+}
+
+static void __attribute__((noreturn)) run_64(uint64_t *state)
+{
+    uint64_t cr0, cr4;
+    trap_set(TIMER_VECTOR, time_is_up);
     struct tables_pointer idt = tables_sidt();
     __asm__ volatile("movq %%cr0, %0; movq %%cr4, %1" : "=r"(cr0), "=r"(cr4));
-    print("hostile: random-exactly=0x%lx\n", state);
     for (uint64_t i = 1;; i++) {
-        compose(&state);
+        compose(state);
+        arm_timer();
+        sti();
         (void)try(random_call, (uint64_t)(uintptr_t)code);
+        cli();
         repair(idt, cr0, cr4);
         if (i % REPORT_EVERY == 0)
             print("hostile: random, %lu snippets\n", i);
     }
+}
+
+void random_run(uint64_t seed, bool exits)
+{
+    static const char *const names[] = {"real", "32 bits", "32 bits, PAE", "virtual-8086", "16 bits", "64 bits"};
+    uint64_t start = 0, exact = guest_option("random-exactly", 0);
+    (void)probe_vmcall(HYPERCALL_STARTS, 0, &start);
+    uint64_t state = exact != 0 ? exact : mix(seed, start);
+    /* Every other life is in 64-bit mode, where one life sees most. */
+    uint64_t kind = state / 2 % (2 * RANDOM_64);
+    enum random_kind mode = kind < RANDOM_64 ? (enum random_kind)kind : RANDOM_64;
+    print("hostile: random-exactly=0x%lx, %s\n", state, exits ? "exits" : names[mode]);
+    if (exits)
+        random_exits_run(&state);
+    else if (mode == RANDOM_64)
+        run_64(&state);
+    random_modes_run(mode, &state);
 }

@@ -5,7 +5,6 @@
 
 #include "guests/common/console.h"
 #include "guests/common/guest.h"
-#include "guests/common/trap.h"
 
 enum { VECTOR_NMI = 2, VECTOR_GP = 13, EXCEPTIONS = 32, SELECTOR_CODE = 8, SELECTOR_DATA = 16, RFLAGS_FIXED = 2 };
 enum { OPCODE_RET = 0xc3 };
@@ -18,6 +17,15 @@ extern uint64_t try_stack; /* 0: nothing is under trial */
 volatile uint64_t try_nmis;
 static struct caught last;
 static uint8_t bytes_page[4096] __attribute__((aligned(4096)));
+
+static void leave(struct trap_frame *frame)
+{
+    frame->rip = (uint64_t)(uintptr_t)try_recover;
+    frame->rsp = try_stack;
+    frame->cs = SELECTOR_CODE;
+    frame->ss = SELECTOR_DATA;
+    frame->rflags = RFLAGS_FIXED;
+}
 
 static void catch_exception(struct trap_frame *frame)
 {
@@ -33,11 +41,14 @@ static void catch_exception(struct trap_frame *frame)
         guest_power_off();
     }
     last = (struct caught){true, (uint8_t)frame->vector, frame->error, frame->rip, cr2};
-    frame->rip = (uint64_t)(uintptr_t)try_recover;
-    frame->rsp = try_stack;
-    frame->cs = SELECTOR_CODE;
-    frame->ss = SELECTOR_DATA;
-    frame->rflags = RFLAGS_FIXED;
+    leave(frame);
+}
+
+void try_abandon(struct trap_frame *frame)
+{
+    last = (struct caught){.faulted = true, .vector = (uint8_t)frame->vector, .rip = frame->rip};
+    if (try_stack != 0)
+        leave(frame);
 }
 
 void try_init(void)

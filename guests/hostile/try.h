@@ -7,6 +7,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "guests/common/trap.h"
+
 struct caught {
     bool faulted;
     uint8_t vector;
@@ -23,6 +25,9 @@ struct caught try(void (*code)(uint64_t), uint64_t argument);
 /* The same for up to TRY_BYTES bytes of machine code; RDI holds the argument. A RET is put behind them. */
 enum { TRY_BYTES = 64 };
 struct caught try_bytes(const uint8_t *bytes, size_t count, uint64_t argument);
+
+/* A handler of interrupts that ends what is under trial, as an exception does. Nothing happens when nothing is. */
+void try_abandon(struct trap_frame *frame);
 
 /* Whether a general-protection fault with error code 0 was caught. */
 bool caught_gp(struct caught caught);

@@ -42,12 +42,13 @@ void figures_add_absent(struct box *box, struct figures *figures, const char *na
 }
 
 /* "hypercall 50 50 90 1000" or "xapic_tpr absent: reason". False: a line of another form. */
-static bool take_line(struct box *box, struct figures *figures, const char *line)
+static bool take_line(struct box *box, struct figures *figures, const char *line, const char *suffix)
 {
-    char name[FIGURE_NAME_SIZE], reason[FIGURE_REASON_SIZE];
+    char word[FIGURE_NAME_SIZE], name[2 * FIGURE_NAME_SIZE], reason[FIGURE_REASON_SIZE];
     uint64_t minimum, median, maximum, count;
-    if (sscanf(line, "%47[a-z0-9_] %" SCNu64 " %" SCNu64 " %" SCNu64 " %" SCNu64, name, &minimum, &median, &maximum,
+    if (sscanf(line, "%47[a-z0-9_] %" SCNu64 " %" SCNu64 " %" SCNu64 " %" SCNu64, word, &minimum, &median, &maximum,
                &count) == 5) {
+        snprintf(name, sizeof name, "%s%s", word, suffix);
         struct figure *figure = add(box, figures, name);
         figure->minimum = minimum;
         figure->median = median;
@@ -55,26 +56,27 @@ static bool take_line(struct box *box, struct figures *figures, const char *line
         figure->count = count;
         return true;
     }
-    if (sscanf(line, "%47[a-z0-9_] absent: %95[^\n]", name, reason) == 2) {
+    if (sscanf(line, "%47[a-z0-9_] absent: %95[^\n]", word, reason) == 2) {
+        snprintf(name, sizeof name, "%s%s", word, suffix);
         figures_add_absent(box, figures, name, reason);
         return true;
     }
     return false;
 }
 
-void figures_collect(struct box *box, struct figures *figures)
+void figures_collect(struct box *box, struct figures *figures, const char *suffix)
 {
     static const char head[] = "bench: ";
     for (;;) {
         const char *at = box_expect_line(box, "^bench: ") + sizeof head - 1;
         if (strcmp(at, "end") == 0)
             return;
-        if (strncmp(at, "entered at ", 11) != 0 && !take_line(box, figures, at))
+        if (strncmp(at, "entered at ", 11) != 0 && !take_line(box, figures, at, suffix))
             box_fail(box, "'%s' is no line of a figure", at);
     }
 }
 
-void figures_run(struct box *box, struct figures *figures)
+void figures_run(struct box *box, struct figures *figures, const char *suffix)
 {
     box_expect(box, "ringfence> ");
     box_command(box, "start bench");
@@ -82,7 +84,7 @@ void figures_run(struct box *box, struct figures *figures)
     if (strstr(line, "powered off by the guest") == NULL)
         box_fail(box, "the bench guest did not come to its end: %s", line);
     box_command(box, "log bench");
-    figures_collect(box, figures);
+    figures_collect(box, figures, suffix);
 }
 
 void figures_append(struct box *box, const struct figures *figures, const char *file)

@@ -29,14 +29,14 @@ const struct figure *figures_find(const struct figures *figures, const char *nam
 void figures_add(struct box *box, struct figures *figures, const char *name, uint64_t value);
 void figures_add_absent(struct box *box, struct figures *figures, const char *name, const char *reason);
 
-/* Takes the lines of a bench guest from the console until its last one. */
-void figures_collect(struct box *box, struct figures *figures);
+/* Takes the lines of a bench guest from the console until its last one; `suffix` is added to each name. */
+void figures_collect(struct box *box, struct figures *figures, const char *suffix);
 
 /*
  * Starts the partition "bench" (start = manual) at the prompt, waits until it has switched itself off, and takes the
- * lines it left: so that no message of the box can stand in the middle of one.
+ * lines it left, as figures_collect: so that no message of the box can stand in the middle of one.
  */
-void figures_run(struct box *box, struct figures *figures);
+void figures_run(struct box *box, struct figures *figures, const char *suffix);
 
 /* Adds to the end of `file`. Fails the case when that is not possible. */
 void figures_append(struct box *box, const struct figures *figures, const char *file);

@@ -170,7 +170,7 @@ static void box_machine(void)
     m->tsc_hz = BOX_HZ;
     m->cpu_count = 4;
     for (uint32_t i = 0; i < m->cpu_count; i++)
-        m->cpus[i] = (struct machine_cpu){.apic_id = i * 3, .acpi_uid = i, .online = true};
+        m->cpus[i] = (struct machine_cpu){.apic_id = i * 3, .acpi_uid = i, .core = i, .online = true};
     m->region_count = 1;
     m->regions[0] = (struct machine_region){{BOX_BASE, 16 * MIB}, MEMORY_USABLE};
     m->module_count = 1;

@@ -28,7 +28,7 @@ static void make_machine(void)
     machine.tsc_hz = 2400000000;
     machine.cpu_count = 8;
     for (uint32_t i = 0; i < machine.cpu_count; i++)
-        machine.cpus[i] = (struct machine_cpu){.apic_id = i * 2, .acpi_uid = i, .online = i != 6};
+        machine.cpus[i] = (struct machine_cpu){.apic_id = i * 2, .acpi_uid = i, .core = i / 2, .online = i != 6};
     machine.region_count = 5;
     machine.regions[0] = (struct machine_region){{0, 0x9f000}, MEMORY_USABLE};
     machine.regions[1] = (struct machine_region){{0xf0000, 0x10000}, MEMORY_RESERVED};

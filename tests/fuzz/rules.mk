@@ -7,9 +7,10 @@ FUZZ_NAMES  := $(patsubst tests/fuzz/fuzz_%.c,%,$(wildcard tests/fuzz/fuzz_*.c))
 FUZZ_BIN    := $(FUZZ_NAMES:%=$(BUILD)/fuzz/bin/%)
 FUZZ_LIB    := $(BUILD)/fuzz/libpure.a
 FUZZ_O      := $(PURE_C:%.c=$(BUILD)/fuzz/%.o) $(UNIT_FAKES:%.c=$(BUILD)/fuzz/%.o)
-# Seconds for each target, and how many run at a time.
+# Seconds for each target, inputs for each of the short run, and how many run at a time.
 SECONDS     ?= 60
-FUZZ_JOBS   ?= 2
+FUZZ_RUNS   ?= 20000
+FUZZ_JOBS   ?= $(shell nproc)
 
 $(BUILD)/fuzz/%.o: %.c
 	@mkdir -p $(@D)
@@ -27,18 +28,19 @@ $(BUILD)/fuzz/bin/%: $(BUILD)/fuzz/tests/fuzz/fuzz_%.o $(FUZZ_LIB)
 $(BUILD)/fuzz/bin/decode $(BUILD)/fuzz/bin/svm_length: FUZZ_LDLIBS += -lZydis
 
 # Binary seeds are written by a program: their structure is in C, and no binary lies in the repository.
-$(BUILD)/fuzz/make-seeds: $(BUILD)/fuzz/tests/fuzz/make_seeds.o
-	$(Q)$(FUZZ_CC) $(FUZZ_CFLAGS) -o $@ $<
+$(BUILD)/fuzz/make-seeds: $(BUILD)/launch/tests/fuzz/make_seeds.o
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(HOST_CFLAGS) -o $@ $<
 $(BUILD)/fuzz/seeds/.made: $(BUILD)/fuzz/make-seeds
 	$(Q)rm -rf $(@D) && mkdir -p $(@D) && $< $(@D) && touch $@
 
-## make fuzz        every fuzz target for SECONDS=60, two at a time
-## make fuzz-short  the same for 10 seconds each
+## make fuzz        every fuzz target for SECONDS=60
+## make fuzz-short  every fuzz target with the same FUZZ_RUNS=20000 inputs each time; a part of `make test`
 .PHONY: fuzz fuzz-build fuzz-short
 fuzz-build: $(FUZZ_BIN) $(BUILD)/fuzz/seeds/.made
 fuzz: fuzz-build
-	@FUZZ_JOBS=$(FUZZ_JOBS) tests/fuzz/run.sh $(BUILD)/fuzz $(SECONDS) $(FUZZ_NAMES)
-fuzz-short:
-	@$(MAKE) --no-print-directory fuzz SECONDS=10
+	@FUZZ_JOBS=$(FUZZ_JOBS) tests/fuzz/run.sh $(BUILD)/fuzz $(SECONDS)s $(FUZZ_NAMES)
+fuzz-short: fuzz-build
+	@FUZZ_JOBS=$(FUZZ_JOBS) tests/fuzz/run.sh $(BUILD)/fuzz $(FUZZ_RUNS)x $(FUZZ_NAMES)
 
--include $(FUZZ_O:.o=.d) $(FUZZ_NAMES:%=$(BUILD)/fuzz/tests/fuzz/fuzz_%.d) $(BUILD)/fuzz/tests/fuzz/make_seeds.d
+-include $(FUZZ_O:.o=.d) $(FUZZ_NAMES:%=$(BUILD)/fuzz/tests/fuzz/fuzz_%.d) $(BUILD)/launch/tests/fuzz/make_seeds.d

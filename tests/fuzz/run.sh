@@ -1,21 +1,33 @@
 #!/bin/sh
-# Runs fuzz targets: run.sh DIRECTORY SECONDS NAME... For each one line with what it did; for one that failed the
-# end of its log, the input that broke it and how to run it again. FUZZ_JOBS targets run at a time. Fails when one did.
+# Runs fuzz targets: run.sh DIRECTORY LIMIT NAME... LIMIT is a time for each (60s), or a number of inputs (20000x): then
+# the run begins with the tree's inputs alone and a fixed seed, so that it is the same run on every computer. For each
+# target one line with what it did; for one that failed the end of its log, the input that broke it and how to run it
+# again. FUZZ_JOBS targets run at a time. Fails when one did.
 set -u
 here=$(dirname "$0")
 
-# One target: run.sh --one DIRECTORY SECONDS NAME
+# One target: run.sh --one DIRECTORY LIMIT NAME
 one() {
-    dir=$1 seconds=$2 name=$3
-    log=$dir/log/$name.log
-    mkdir -p "$dir/log" "$dir/corpus/$name" "$dir/crashes"
-    set -- "$dir/corpus/$name"
-    [ -d "$here/corpus/$name" ] && set -- "$@" "$here/corpus/$name"
-    [ -d "$dir/seeds/$name" ] && set -- "$@" "$dir/seeds/$name"
+    dir=$1 limit=$2 name=$3
+    log=$dir/log/$name.log learned=$dir/corpus/$name
+    case $limit in
+    *x)
+        learned=$dir/short/$name
+        rm -rf "$learned"
+        until="-runs=${limit%x} -seed=1 -timeout=100"
+        ;;
+    *) until="-max_total_time=${limit%s} -timeout=10" ;;
+    esac
+    mkdir -p "$dir/log" "$learned" "$dir/crashes"
+    set -- "$learned"
+    for given in "$here/corpus/$name" "$dir/seeds/$name"; do
+        [ -d "$given" ] && set -- "$@" "$given"
+    done
     [ -f "$here/$name.dict" ] && set -- "-dict=$here/$name.dict" "$@"
     start=$(date +%s)
+    # shellcheck disable=SC2086
     ASAN_OPTIONS=quarantine_size_mb=16 UBSAN_OPTIONS=print_stacktrace=1 \
-        "$dir/bin/$name" -max_total_time="$seconds" -timeout=10 -rss_limit_mb=2048 -print_final_stats=1 \
+        "$dir/bin/$name" $until -rss_limit_mb=2048 -print_final_stats=1 \
         -artifact_prefix="$dir/crashes/$name-" "$@" >"$log" 2>&1
     status=$?
     runs=$(sed -n 's/^stat::number_of_executed_units: *//p' "$log")
@@ -35,10 +47,10 @@ if [ "$1" = --one ]; then
     one "$2" "$3" "$4"
     exit
 fi
-dir=$1 seconds=$2
+dir=$1 limit=$2
 shift 2
 [ $# -gt 0 ] || { echo "fuzz: no target" >&2; exit 1; }
-printf '%s\n' "$@" | xargs -P "${FUZZ_JOBS:-2}" -I NAME "$0" --one "$dir" "$seconds" NAME
+printf '%s\n' "$@" | xargs -P "${FUZZ_JOBS:-2}" -I NAME "$0" --one "$dir" "$limit" NAME
 status=$?
 if [ $status -eq 0 ]; then
     echo "fuzz: $# targets, none failed"

@@ -31,7 +31,7 @@
 enum { BOX_MATCHES = 10, BOX_LINE_SIZE = 1024, BOX_PATH_SIZE = 512 };
 
 struct box_setup {
-    const char *name;           /* of the case, unique in all programs: its folder */
+    const char *name;           /* of the case, unique in all programs: its folder, and its word in `cases` */
     const char *conf;           /* text of ringfence.conf; NULL: none */
     const char *const *modules; /* "NAME=FILE", FILE below the build folder; ends with NULL; may be NULL */
     const char *engine;         /* NULL: $RINGFENCE_ENGINE, else the best one here */
@@ -71,6 +71,14 @@ void box_file(struct box *box, const char *name, const char *file, const void *b
  */
 void *box_read(struct box *box, const char *file, size_t *size);
 
+/*
+ * The machine that this program is run on: $RINGFENCE_ENGINE, else the best one here. A case with a line PROGRAM/NAME
+ * of its own in tests/system/cases is skipped on every machine that the line does not list.
+ */
+const char *box_machine(void);
+/* Whether its clock counts instructions: only there a beat that comes late is the box's fault, not the computer's. */
+bool box_clock_is_exact(void);
+
 /* Makes the image and boots it. Fails the case when either does not work. */
 void box_start(struct box *box, const struct box_setup *setup);
 /* Boots an image that is there already. */
@@ -105,9 +113,12 @@ void box_detach(struct box *box);
 
 /*
  * Waits for a line of the guest `heartbeat` in the partition of that name which it wrote after now, not one that has
- * waited to be read. Returns how many beats it has missed since its start. From the prompt and back to it.
+ * waited to be read. It must have counted all of its beats, and missed none where the clock is exact. From the prompt
+ * and back to it.
  */
-uint64_t box_missed_beats(struct box *box, const char *partition);
+void box_check_beats(struct box *box, const char *partition);
+/* The same of a line "heartbeat: second N, N beats, N missed" that has just been found, in groups 1 to 3. */
+void box_check_beat_line(struct box *box);
 
 /* Shows the end of the transcript and fails the case. */
 void box_fail(struct box *box, const char *format, ...) __attribute__((format(printf, 2, 3), noreturn));

@@ -64,7 +64,8 @@ static void test_bad_words(void **state)
                                        .modules = small_modules,
                                        .cpus = 2});
     box_expect_line(box,
-                    "(^|\\] )ringfence\\.conf:4:1: unknown key 'colour' \\(expected console, console_cpu, escape\\)$");
+                    "(^|\\] )ringfence\\.conf:4:1: unknown key 'colour' \\(expected console, console_cpu, escape, "
+                    "share_cores\\)$");
     box_expect_line(box, "(^|\\] )ringfence\\.conf:6:1: unknown key 'memry' \\(did you mean 'memory'\\?\\)$");
     box_expect_line(box, "(^|\\] )ringfence\\.conf:5:1: key missing in partition 'key' \\(.*memory = ");
     box_expect_line(box, "(^|\\] )ringfence\\.conf:11:10: not a number 'x' \\(expected a CPU number");
@@ -219,12 +220,46 @@ static void test_bad_images(void **state)
     expect_only_the_good_one(box);
 }
 
+/* Four CPUs that are two cores: what shares a core is left out, and may be had when the configuration says so. */
+static void test_hyperthreads_of_one_core(void **state)
+{
+    struct box *box = *state;
+    static const char *const confs[] = {"", "[box]\nshare_cores = yes\n"};
+    assert_int_equal(setenv("RINGFENCE_THREADS", "2", 1), 0);
+    for (int share = 0; share < 2; share++) {
+        char conf[1024];
+        snprintf(conf, sizeof conf,
+                 "version = 1\n%s"
+                 "[partition good]\ncpus = 2-3\nmemory = 16M\nboot = multiboot1\nkernel = hello\ncmdline = stay\n"
+                 "[partition first]\ncpus = 0\nmemory = 16M\nboot = multiboot1\nkernel = hello\nstart = manual\n"
+                 "[partition second]\ncpus = 1\nmemory = 16M\nboot = multiboot1\nkernel = hello\nstart = manual\n",
+                 confs[share]);
+        box_start(box, &(struct box_setup){.name = share ? "cores-shared" : "cores-refused",
+                                           .conf = conf,
+                                           .modules = small_modules,
+                                           .cpus = 4});
+        if (!share)
+            box_expect_line(box, "(^|\\] )ringfence\\.conf:15:8: partition 'second': CPU 1 is a hyperthread of the same "
+                                 "core as CPU 0 of partition 'first' \\(line 9\\): give both to one partition, or write "
+                                 "share_cores = yes under \\[box\\]$");
+        box_expect(box, "ringfence> ");
+        box_command(box, "cpus");
+        box_expect_line(box, "^0 +[0-9]+ +0 +online +first, vCPU 0");
+        box_expect_line(box, share ? "^1 +[0-9]+ +0 +online +second, vCPU 0" : "^1 +[0-9]+ +0 +online +nobody");
+        box_expect_line(box, "^2 +[0-9]+ +1 +online +good, vCPU 0");
+        box_expect_line(box, "^3 +[0-9]+ +1 +online +good, vCPU 1");
+        box_stop(box);
+    }
+    unsetenv("RINGFENCE_THREADS");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         box_test(test_bad_words),
         box_test(test_more_than_the_box_has),
         box_test(test_bad_images),
+        box_test(test_hyperthreads_of_one_core),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -17,16 +17,26 @@ static const char *engine(void)
 
 static bool is_bochs(void) { return engine()[0] == '\0' || strncmp(engine(), "bochs", 5) == 0; }
 
-/* What this machine or this guest cannot have is no failure: SUPPORT.md shows it as a dash. */
+/* What this machine or this guest cannot have is no failure: SUPPORT.md shows it as a dash, and says why. */
+static void skip_for(struct box *box, const char *reason)
+{
+    print_message("skipped: %s\n", reason);
+    box_stop(box);
+    skip();
+}
+
 static void skip_impossible(struct box *box)
 {
-    static const char *const reasons[] = {"interrupts = direct needs CPUs with x2APIC", "interrupts = direct on CPU",
-                                          "which needs interrupts = virtual"};
+    static const struct {
+        const char *seen, *reason;
+    } reasons[] = {
+        {"interrupts = direct needs CPUs with x2APIC", "`direct` needs CPUs with x2APIC"},
+        {"interrupts = direct on CPU", "`direct` needs a CPU that does not serve the console"},
+        {"which needs interrupts = virtual", "firmware expects an older PC, which `virtual` alone has"},
+    };
     for (size_t i = 0; i < sizeof reasons / sizeof reasons[0]; i++)
-        if (box_seen(box, reasons[i])) {
-            box_stop(box);
-            skip();
-        }
+        if (box_seen(box, reasons[i].seen))
+            skip_for(box, reasons[i].reason);
     if (box_seen(box, "partition 'guest': "))
         box_fail(box, "the box refused the partition");
 }
@@ -113,7 +123,7 @@ static void test_memory_above_4_gib(void **state)
     static const char *const modules[] = {"vmlinuz=guests/vmlinuz-6.1", "initrd=guests/initrd", NULL};
     struct box *box = *state;
     if (is_bochs())
-        skip();
+        skip_for(box, "Bochs has less than 4 GiB");
     start_guest(box, "guests-4g", "memory = 3328M\nboot = linux\nkernel = vmlinuz\ninitrd = initrd\n" CMDLINE, modules,
                 4608, 600);
     box_expect_line(box, "BIOS-e820: \\[mem 0x0000000000100000-0x00000000bfffffff\\] usable");

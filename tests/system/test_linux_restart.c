@@ -1,12 +1,16 @@
 /*
  * Ten restarts of an unmodified Linux from the console: ten shells, no memory gone, and its neighbour misses no beat.
+ * Ten on Bochs's VT-x; one elsewhere, where each takes minutes.
  */
 #include "tests/system/box.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 enum { LIMIT_SECONDS = 1800, RESTARTS = 10 };
+
+static unsigned restarts(void) { return strcmp(box_machine(), "bochs-vmx") == 0 ? RESTARTS : 1; }
 
 /* Without the kernel's self tests of its ciphers, which cost more in an emulator than all the rest of its boot. */
 static const char conf[] = "version = 1\n"
@@ -50,9 +54,10 @@ static void expect_shell(struct box *box)
     box_detach(box);
 }
 
-static void test_ten_restarts_leave_nothing_behind(void **state)
+static void test_restarts_leave_nothing_behind(void **state)
 {
     struct box *box = *state;
+    char starts[64];
     box_start(box, &(struct box_setup){.name = "linux-restart",
                                        .conf = conf,
                                        .modules = modules,
@@ -62,7 +67,7 @@ static void test_ten_restarts_leave_nothing_behind(void **state)
     box_expect(box, "ringfence> ");
     char *before = memory_map(box);
     expect_shell(box);
-    for (unsigned i = 0; i < RESTARTS; i++) {
+    for (unsigned i = 0; i < restarts(); i++) {
         box_command(box, "restart linux");
         box_expect_line(box, "linux: running$");
         expect_shell(box);
@@ -72,15 +77,16 @@ static void test_ten_restarts_leave_nothing_behind(void **state)
     free(before);
     free(after);
     box_command(box, "list");
-    box_expect_line(box, "^linux +running +0-1 +128 MiB +11 ");
+    snprintf(starts, sizeof starts, "^linux +running +0-1 +128 MiB +%u ", 1 + restarts());
+    box_expect_line(box, starts);
     box_expect_line(box, "^heartbeat +running +2 +16 MiB +1 ");
-    assert_int_equal(box_missed_beats(box, "heartbeat"), 0);
+    box_check_beats(box, "heartbeat");
 }
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        box_test(test_ten_restarts_leave_nothing_behind),
+        box_test(test_restarts_leave_nothing_behind),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

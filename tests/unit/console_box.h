@@ -152,7 +152,7 @@ static void box_machine(void)
     machine->tsc_hz = BOX_HZ;
     machine->cpu_count = 5;
     for (uint32_t i = 0; i < machine->cpu_count; i++)
-        machine->cpus[i] = (struct machine_cpu){.apic_id = i * 2, .acpi_uid = i, .online = i != 4};
+        machine->cpus[i] = (struct machine_cpu){.apic_id = i * 2, .acpi_uid = i, .core = i, .online = i != 4};
     machine->region_count = 1;
     machine->regions[0] = (struct machine_region){{0x100000, 4 * GIB - 0x100000}, MEMORY_USABLE};
     machine->hypervisor = (struct range){0x200000, 8 * MIB};

@@ -76,9 +76,8 @@ static void interrupt_quiet(struct vcpu *vcpu) { fake_vcpu_of(vcpu)->quiets++; }
 
 static bool set_timer(struct vcpu *vcpu, uint64_t ticks)
 {
-    (void)vcpu;
-    (void)ticks;
-    return true;
+    fake_vcpu_of(vcpu)->timer_ticks = ticks;
+    return !fake_vcpu_of(vcpu)->timer_missing;
 }
 
 static void view(struct vcpu *vcpu, struct vcpu_state_view *out) { *out = fake_vcpu_of(vcpu)->view; }

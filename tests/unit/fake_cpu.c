@@ -26,11 +26,31 @@ void cpu_kick(uint32_t cpu)
 
 void cpu_kick_taken(void) { fake_cpu.kicks_taken++; }
 
-bool cpu_kick_waits(uint32_t cpu)
+bool cpu_nmi_waits(uint32_t cpu)
 {
     if (cpu >= FAKE_CPUS)
         abort();
-    return fake_cpu.kick_waits[cpu];
+    return fake_cpu.nmi_waits[cpu];
+}
+
+void cpu_nmi_again(uint32_t cpu)
+{
+    if (cpu >= FAKE_CPUS)
+        abort();
+    fake_cpu.nmis_again[cpu]++;
+}
+
+uint64_t cpu_strange_nmis(uint32_t *cpu)
+{
+    *cpu = fake_cpu.strange_nmi_cpu;
+    return fake_cpu.strange_nmis;
+}
+
+bool cpu_smi_count(uint32_t *count)
+{
+    if (fake_cpu.counts_smis)
+        *count = fake_cpu.smis;
+    return fake_cpu.counts_smis;
 }
 
 void cpu_send_vector(uint32_t cpu, uint8_t vector)
@@ -42,11 +62,25 @@ void cpu_send_vector(uint32_t cpu, uint8_t vector)
     fake_cpu.last_vector = vector;
 }
 
-void cpu_idle(void) { fake_cpu.idles++; }
+static void wait(void)
+{
+    if (fake_cpu.on_wait != NULL)
+        fake_cpu.on_wait();
+}
+
+void cpu_idle(void)
+{
+    fake_cpu.idles++;
+    wait();
+}
 
 void cpu_timer_set(uint64_t deadline) { fake_cpu.timer_deadline = deadline; }
 
-void cpu_wait(void) { fake_cpu.waits++; }
+void cpu_wait(void)
+{
+    fake_cpu.waits++;
+    wait();
+}
 
 void cpu_take_interrupts(void) { fake_cpu.interrupts_taken++; }
 
@@ -91,6 +125,8 @@ bool cpu_xcr0_write(uint64_t value)
 }
 
 void cpu_guest_interrupts_reset(void) { fake_cpu.interrupt_resets++; }
+void cpu_predictors_clear(void) { fake_cpu.predictor_clears++; }
+void cpu_buffers_clear(void) { fake_cpu.buffer_clears++; }
 
 static void __attribute__((noreturn)) end_box(void)
 {

@@ -19,15 +19,23 @@ struct fake_cpu {
     uint64_t clock_step; /* added at each reading */
     uint32_t kicks[FAKE_CPUS];
     uint32_t kicks_taken;
-    bool kick_waits[FAKE_CPUS]; /* what cpu_kick_waits answers */
+    bool nmi_waits[FAKE_CPUS];  /* what cpu_nmi_waits answers */
+    uint32_t nmis_again[FAKE_CPUS];
+    uint64_t strange_nmis;
+    uint32_t strange_nmi_cpu;
+    bool counts_smis;
+    uint32_t smis;
     uint32_t vectors_sent;
     uint32_t last_vector_cpu;
     uint8_t last_vector;
     uint32_t idles;
     uint64_t timer_deadline; /* of the last cpu_timer_set */
     uint32_t waits;
+    void (*on_wait)(void); /* called by cpu_idle and cpu_wait after they were counted; or NULL */
     uint32_t interrupts_taken;
     uint32_t interrupt_resets;
+    uint32_t predictor_clears;
+    uint32_t buffer_clears;
     cpuid_reader *cpuid; /* NULL: all leaves are 0 */
     uint32_t msr_count;  /* those that exist */
     struct fake_msr msrs[FAKE_MSRS];

@@ -10,6 +10,7 @@
 
 struct fake_guest fake_guest;
 
+static struct plan_chunk whole[2]; /* the chunks without a hole */
 static char text[4096];
 static size_t text_used;
 static uint64_t modules_used;
@@ -50,6 +51,7 @@ void fake_guest_setup(enum boot_protocol boot, uint64_t memory, uint64_t split)
     g->plan.chunk_count = 2;
     g->plan.chunks[0] = (struct plan_chunk){gpa(0), hpa(ram.raw + memory - split), split};
     g->plan.chunks[1] = (struct plan_chunk){gpa(split), ram, memory - split};
+    memcpy(whole, g->plan.chunks, sizeof whole);
     g->machine.cpu_count = 1;
     g->partition.plan = &g->plan;
     g->partition.machine = &g->machine;
@@ -73,6 +75,60 @@ uint8_t *fake_guest_module(const char *name, uint64_t size)
 }
 
 void fake_guest_cmdline(const char *line) { fake_guest.config.cmdline.text = (struct slice){line, strlen(line)}; }
+
+static void chunk_add(const struct plan_chunk *chunk, uint64_t from, uint64_t to)
+{
+    if (from < to)
+        fake_guest.plan.chunks[fake_guest.plan.chunk_count++] =
+            (struct plan_chunk){gpa(from), hpa(chunk->hpa.raw + (from - chunk->gpa.raw)), to - from};
+}
+
+void fake_guest_hole(uint64_t at)
+{
+    fake_guest.plan.chunk_count = 0;
+    for (size_t i = 0; i < sizeof whole / sizeof whole[0]; i++) {
+        uint64_t from = whole[i].gpa.raw, to = from + whole[i].size;
+        bool cut = at >= from && at < to;
+        chunk_add(&whole[i], from, cut ? at : to);
+        if (cut)
+            chunk_add(&whole[i], at + PAGE_SIZE, to);
+    }
+}
+
+static bool is_zero(uint64_t at)
+{
+    static const uint8_t zero[PAGE_SIZE];
+    uint8_t page[PAGE_SIZE];
+    fake_guest_read(at, page, sizeof page);
+    return memcmp(page, zero, sizeof page) == 0;
+}
+
+static bool errors_are(bool expected)
+{
+    static const char begin[] = "partition 'p': ";
+    const char *end = strchr(text, '\n');
+    bool one_line = strncmp(text, begin, sizeof begin - 1) == 0 && end != NULL && end[1] == '\0';
+    return expected ? one_line : text[0] == '\0';
+}
+
+uint32_t fake_guest_load_with_holes(void)
+{
+    static bool filled[FAKE_GUEST_MAX_PAGES];
+    uint32_t missed = 0;
+    uint64_t pages = fake_guest.config.memory / PAGE_SIZE;
+    if (pages > sizeof filled / sizeof filled[0] || !fake_guest_load())
+        abort();
+    for (uint64_t i = 0; i < pages; i++)
+        filled[i] = !is_zero(i * PAGE_SIZE);
+    for (uint64_t i = 0; i < pages; i++) {
+        fake_guest_hole(i * PAGE_SIZE);
+        bool loaded = fake_guest_load();
+        if (!errors_are(!loaded) || (loaded && filled[i]))
+            abort();
+        missed += !loaded;
+    }
+    return missed;
+}
 
 bool fake_guest_check(void) { return loader_check(&fake_guest.plan, &fake_guest.machine, errors()); }
 

@@ -34,9 +34,9 @@ silent() { [ ! -s err ] || fail "stderr is not empty"; }
 cat >good.machine <<'END'
 version = 1
 [machine]
-cpu = 0 apic 0 uid 0 online
-cpu = 1 apic 1 uid 1 online
-cpu = 2 apic 2 uid 2 online
+cpu = 0 apic 0 uid 0 core 0 online
+cpu = 1 apic 1 uid 1 core 0 online
+cpu = 2 apic 2 uid 2 core 1 online
 memory = 0 0x9f000 usable
 memory = 0x100000 0x3ff00000 usable
 module = 0x1000000 0x800000 vmlinuz
@@ -74,13 +74,20 @@ sed 's/^cpu = 2.*//' good.machine >two-cpus.machine
 expect 1 "a CPU that is not there" --machine two-cpus.machine "$demo"
 complains "$demo:"
 
+sed 's/uid 2 core 1/uid 2 core 0/' good.machine >one-core.machine
+expect 1 "hyperthreads of one core" "$demo" --machine one-core.machine
+complains "partition 'heartbeat': CPU 2 is a hyperthread of the same core as CPU 0 of partition 'linux'"
+sed 's/^share_cores = no/share_cores = yes/' "$demo" >share.conf
+expect 0 "hyperthreads that are shared on purpose" share.conf --machine one-core.machine
+silent
+
 head -n 10 good.machine >short.machine
 expect 1 "a machine text cut short" "$demo" --machine short.machine
 complains "short.machine:10:1: key missing 'tsc'"
 
 sed 's/memory /memroy /' "$demo" >slip.conf
 expect 1 "a misspelled key" slip.conf
-complains "slip.conf:20:1: unknown key 'memroy' (did you mean 'memory'?)"
+complains "slip.conf:21:1: unknown key 'memroy' (did you mean 'memory'?)"
 prints "partition linux: REFUSED"
 
 printf 'version = 1\n[partition a]\ncpus = 1\nmemory = 4K\nkernel = k\n[partition b]\ncpus = 3-2\nmemory = 4K\nkernel = k\n' >half.conf

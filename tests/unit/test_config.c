@@ -95,6 +95,7 @@ static void defaults(void **state)
     assert_int_equal(config.console_cpu, 0);
     assert_int_equal(config.console_cpu_place.line, 0);
     assert_int_equal(config.escape, 0x1d);
+    assert_false(config.share_cores);
     assert_int_equal(config.partition_count, 0);
 }
 
@@ -230,10 +231,16 @@ static void consoles(void **state)
     assert_good(HEAD "[box]\nconsole = com3\n");
     assert_int_equal(config.console_port, 0x3e8);
     assert_int_equal(config.console_baud, 115200);
-    assert_good(HEAD "[box]\nconsole = 0xe000   57600\nescape = ^_\n");
+    assert_good(HEAD "[box]\nconsole = 0xe000   57600\nescape = ^_\nshare_cores = yes\n");
     assert_int_equal(config.console_port, 0xe000);
     assert_int_equal(config.console_baud, 57600);
     assert_int_equal(config.escape, 0x1f);
+    assert_true(config.share_cores);
+    assert_good(HEAD "[box]\nshare_cores = no\n");
+    assert_false(config.share_cores);
+    assert_box_error(HEAD "[box]\nshare_cores = maybe\n" GOOD,
+                     "f:3:15: unknown value 'maybe' (expected no or yes)\n");
+    assert_false(config.share_cores);
 }
 
 static void quotes_hold_a_comment_sign(void **state)

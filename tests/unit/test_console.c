@@ -138,13 +138,27 @@ static void refused_requests_say_why(void **state)
     expect("tiny is not running: only then it can be paused\r\n");
     command("resume tiny");
     expect("tiny is not paused\r\n");
-    box.answer = LIFECYCLE_BUSY;
-    linux_partition->goal = GOAL_STOP;
-    command("start linux");
-    expect("linux is still stopping: try again when that is done\r\n");
     linux_partition->goal = GOAL_NONE;
     service(5);
     expect_none("] linux:"); /* nothing was asked, so nothing is reported */
+}
+
+static void a_request_that_comes_later_is_reported(void **state)
+{
+    (void)state;
+    box.answer = LIFECYCLE_LATER;
+    linux_partition->goal = GOAL_STOP;
+    command("start linux");
+    expect("linux is still stopping: starting comes next\r\n");
+    service(5);
+    expect_none("] linux:");
+    box.answer = LIFECYCLE_BUSY;
+    command("pause linux");
+    expect("linux is still stopping, and another command waits for that: try again\r\n");
+    linux_partition->goal = GOAL_NONE;
+    linux_partition->state = PARTITION_RUNNING;
+    service(5);
+    expect("linux: running\r\n");
 }
 
 static void stats_count_from_look_to_look(void **state)
@@ -188,10 +202,10 @@ static void box_commands(void **state)
     expect("000080000000-000090000000 256 MiB       tiny at 0x0\r\n");
     expect("4095 MiB usable in this machine, 512 MiB owned by partitions\r\n");
     command("cpus");
-    expect("0     0         online    nobody (serves this console)\r\n");
-    expect("1     2         online    linux, vCPU 0\r\n");
-    expect("3     6         online    tiny, vCPU 0\r\n");
-    expect("4     8         offline   nobody\r\n");
+    expect("0     0         0         online    nobody (serves this console)\r\n");
+    expect("1     2         1         online    linux, vCPU 0\r\n");
+    expect("3     6         3         online    tiny, vCPU 0\r\n");
+    expect("4     8         4         offline   nobody\r\n");
     command("version");
     expect("Ringfence 0.1 on VT-x\r\n");
 }
@@ -522,6 +536,7 @@ int main(void)
         cmocka_unit_test_setup(lifecycle_commands_ask_and_report_later, box_setup),
         cmocka_unit_test_setup(a_start_that_fails_says_why, box_setup),
         cmocka_unit_test_setup(refused_requests_say_why, box_setup),
+        cmocka_unit_test_setup(a_request_that_comes_later_is_reported, box_setup),
         cmocka_unit_test_setup(stats_count_from_look_to_look, box_setup),
         cmocka_unit_test_setup(box_commands, box_setup),
         cmocka_unit_test_setup(a_long_report_on_a_slow_wire_is_whole, box_setup),

@@ -324,6 +324,87 @@ static void port_string_without_its_instruction_ends(void **state)
     assert_int_equal(fake->exceptions, 0);
 }
 
+static void string_exit(bool write, uint16_t port)
+{
+    vcpu->gpr[GPR_RDX] = port;
+    handle(
+        (struct exit){.kind = EXIT_PORT, .size = 1, .string = true, .repeat = true, .write = write, .address = port});
+}
+
+static void port_strings_fill_memory(void **state)
+{
+    (void)state;
+    static const uint8_t rep_insb[] = {0xf3, 0x6c}, all_ones[] = {0xff, 0xff, 0xff, 0};
+    uint8_t found[4];
+    put_code(rep_insb, sizeof rep_insb);
+    vcpu->gpr[GPR_RDI] = 0x2800;
+    vcpu->gpr[GPR_RCX] = 3;
+    string_exit(false, 0x1234); /* nobody's */
+    expect_advance(sizeof rep_insb);
+    assert_int_equal(vcpu->gpr[GPR_RDI], 0x2803);
+    assert_true(partition_read(p, gpa(0x2800), found, sizeof found));
+    assert_memory_equal(found, all_ones, sizeof found);
+    put_code(rep_insb, sizeof rep_insb);
+    vcpu->gpr[GPR_RDI] = 0x2800;
+    vcpu->gpr[GPR_RCX] = 1;
+    string_exit(false, GUEST_UART_PORT + 5); /* a model's: the transmitter is empty */
+    expect_advance(sizeof rep_insb);
+    assert_true(partition_read(p, gpa(0x2800), found, 1));
+    assert_int_equal(found[0], 0x60);
+}
+
+/* A long one lets the vCPU look at its requests now and then, and goes on where it was. */
+static void long_port_string_comes_again(void **state)
+{
+    (void)state;
+    static const uint8_t rep_outsb[] = {0xf3, 0x6e};
+    put_code(rep_outsb, sizeof rep_outsb);
+    vcpu->gpr[GPR_RSI] = 0;
+    vcpu->gpr[GPR_RCX] = 2000;
+    for (unsigned i = 0; fake->advances == 0; i++) {
+        assert_in_range(i, 0, 1000);
+        uint64_t left = vcpu->gpr[GPR_RCX];
+        string_exit(true, GUEST_UART_PORT);
+        assert_true(vcpu->gpr[GPR_RCX] < left);
+        assert_int_equal(vcpu->gpr[GPR_RSI], 2000 - vcpu->gpr[GPR_RCX]);
+        assert_true(i > 0 || fake->advances == 0);
+    }
+    expect_advance(sizeof rep_outsb);
+    assert_int_equal(vcpu->gpr[GPR_RCX], 0);
+    assert_int_equal(ring_end(p->output), 2000);
+}
+
+static void port_string_faults_go_to_the_guest(void **state)
+{
+    (void)state;
+    fake->view.cr0 = 0x80000001;
+    fake->view.cr3 = 0x3000; /* zero: nothing is present */
+    string_exit(true, GUEST_UART_PORT);
+    assert_int_equal(fake->cr2_sets, 1);
+    assert_int_equal(fake->cr2, CODE);
+    expect_fault(14);
+}
+
+/* In 64-bit mode an address that is not canonical is #GP, and CR2 stays. One page of 1 GiB maps all. */
+static void port_string_to_no_address_is_a_gp(void **state)
+{
+    (void)state;
+    static const uint8_t outsb[] = {0x6e};
+    static const uint64_t root = 0x3007, page = 0x87;
+    assert_true(partition_write(p, gpa(0x1000), &root, sizeof root) &&
+                partition_write(p, gpa(0x3000), &page, sizeof page));
+    put_code(outsb, sizeof outsb);
+    fake->view.cr0 = 0x80000001;
+    fake->view.cr3 = 0x1000;
+    fake->view.cr4 = 0x20;
+    fake->view.efer = 0x500;
+    fake->view.cs_long = true;
+    vcpu->gpr[GPR_RSI] = (uint64_t)1 << 60;
+    string_exit(true, GUEST_UART_PORT);
+    assert_int_equal(fake->cr2_sets, 0);
+    expect_fault(13);
+}
+
 static void port_resets_and_powers_off(void **state)
 {
     (void)state;
@@ -554,6 +635,19 @@ static void page_fault_goes_to_the_guest(void **state)
     expect_fault(14);
 }
 
+/* A string instruction has two operands: what is refused is the one that is nobody's, wherever the exit was. */
+static void the_other_operand_may_be_refused(void **state)
+{
+    (void)state;
+    static const uint8_t movsd[] = {0xa5};
+    put_code(movsd, sizeof movsd);
+    vcpu->gpr[GPR_RSI] = GUEST_IOAPIC_BASE;
+    vcpu->gpr[GPR_RDI] = 0xfe000000;
+    handle_memory(GUEST_IOAPIC_BASE, false);
+    expect_end("vCPU 0: writes to guest-physical fe000000, which is not the partition's (rip 2000)");
+    assert_int_equal(fake->advances, 0);
+}
+
 /* A long string instruction lets the vCPU look at its requests now and then. */
 static void long_string_instruction_comes_again(void **state)
 {
@@ -604,6 +698,10 @@ int main(void)
         TEST(port_of_a_model_answers),
         TEST(port_strings_go_through_memory),
         TEST(port_string_without_its_instruction_ends),
+        TEST(port_strings_fill_memory),
+        TEST(long_port_string_comes_again),
+        TEST(port_string_faults_go_to_the_guest),
+        TEST(port_string_to_no_address_is_a_gp),
         TEST(port_resets_and_powers_off),
         TEST(msr_default_is_refusal),
         TEST(msr_constants),
@@ -616,6 +714,7 @@ int main(void)
         TEST(memory_that_is_nobodys_ends),
         TEST(instruction_that_is_not_known_ends),
         TEST(page_fault_goes_to_the_guest),
+        TEST(the_other_operand_may_be_refused),
         TEST(long_string_instruction_comes_again),
         TEST(every_kind_has_a_name),
     };

@@ -206,6 +206,25 @@ static void the_general_way_knows_it_too(void **state)
     assert_int_equal(fake->exceptions, 1);
 }
 
+/* Both want the same slot: the general way knows both, and the fast one the newer. */
+static void two_do_not_drive_each_other_out(void **state)
+{
+    (void)state;
+    learn_load();
+    assert_true(partition_write(p, gpa(CODE + 16), load_window, sizeof load_window));
+    fake->view.rip += 16;
+    general(GUEST_IOAPIC_BASE + 0x10, false);
+    expect_known();
+    assert_non_null(fast_memory_find(vcpu, &access_));
+    fake->view.rip -= 16;
+    expect_unknown();
+    for (unsigned i = 0; i < 2; i++) {
+        assert_non_null(fast_memory_find(vcpu, &access_));
+        general(GUEST_IOAPIC_BASE + 0x10, false);
+        assert_true(vcpu->gpr[GPR_RAX] == VERSION);
+    }
+}
+
 static void changed_code_is_noticed(void **state)
 {
     (void)state;
@@ -366,6 +385,7 @@ int main(void)
         TEST(stores_are_remembered),
         TEST(what_may_send_goes_the_general_way),
         TEST(the_general_way_knows_it_too),
+        TEST(two_do_not_drive_each_other_out),
         TEST(changed_code_is_noticed),
         TEST(changed_tables_are_noticed),
         TEST(another_address_space_is_another),

@@ -352,6 +352,29 @@ static void the_table_has_an_end(void **state)
     assert_int_equal(seen.count, FAULT_SEEN_MAX);
 }
 
+static void the_first_ends_of_each_minute_are_told(void **state)
+{
+    (void)state;
+    struct fault_pace pace = {0};
+    uint32_t untold;
+    uint64_t t = 5 * HZ;
+    for (uint32_t minute = 0; minute < 3; minute++, t += FAULT_PACE_SECONDS * HZ) {
+        for (uint32_t i = 0; i < FAULT_PACE_MOST; i++) {
+            assert_int_equal(fault_pace_add(&pace, t + i, HZ, &untold), FAULT_NEWS);
+            assert_int_equal(untold, i == 0 && minute != 0 ? 3 : 0);
+        }
+        assert_int_equal(fault_pace_add(&pace, t + HZ, HZ, &untold), FAULT_CLOSED);
+        assert_int_equal(fault_pace_add(&pace, t + 2 * HZ, HZ, &untold), FAULT_KNOWN);
+        assert_int_equal(fault_pace_add(&pace, t + FAULT_PACE_SECONDS * HZ - 1, HZ, &untold), FAULT_KNOWN);
+        assert_int_equal(untold, 0);
+    }
+    /* Another CPU has read its clock a little earlier: that begins no new minute. */
+    pace = (struct fault_pace){0};
+    assert_int_equal(fault_pace_add(&pace, t, HZ, &untold), FAULT_NEWS);
+    assert_int_equal(fault_pace_add(&pace, t - 1, HZ, &untold), FAULT_NEWS);
+    assert_int_equal(pace.count, 2);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -369,6 +392,7 @@ int main(void)
         cmocka_unit_test(without_a_clock_no_limit_can_be_kept),
         cmocka_unit_test(each_is_told_once),
         cmocka_unit_test(the_table_has_an_end),
+        cmocka_unit_test(the_first_ends_of_each_minute_are_told),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

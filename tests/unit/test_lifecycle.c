@@ -207,6 +207,8 @@ static void start_makes_one_vcpu_ready(void **state)
     assert_int_equal(fake_backend.vcpus[0].entry.rip, LOAD + 0x10);
     assert_int_equal(fake_backend.vcpus[1].resets, 0);
     assert_int_equal(fake_cpu.interrupt_resets >= 2, 1); /* each CPU leaves nothing of the last guest */
+    assert_int_equal(fake_cpu.predictor_clears, 2);
+    assert_int_equal(fake_cpu.buffer_clears, 2);
 }
 
 static void expect_fresh_ram(void)
@@ -285,8 +287,10 @@ static void stop_leaves_nobody_running(void **state)
 {
     (void)state;
     start_all();
+    uint32_t clears = fake_cpu.predictor_clears;
     ask_and_settle(GOAL_STOP);
     assert_int_equal(p->state, PARTITION_STOPPED);
+    assert_int_equal(fake_cpu.predictor_clears, clears + 2); /* on each of its CPUs */
     for (uint32_t i = 0; i < 2; i++)
         assert_int_equal(p->vcpus[i].state, VCPU_OFF);
     assert_string_equal(p->reason, "");
@@ -301,7 +305,7 @@ static void pause_keeps_everything(void **state)
     const uint8_t mark = 0x77;
     start_all();
     assert_true(partition_write(p, gpa(0x2fff), &mark, 1));
-    uint32_t resets = fake_cpu.interrupt_resets;
+    uint32_t resets = fake_cpu.interrupt_resets, clears = fake_cpu.predictor_clears;
     ask_and_settle(GOAL_PAUSE);
     assert_int_equal(p->state, PARTITION_PAUSED);
     assert_nobody_in_guest();
@@ -309,6 +313,7 @@ static void pause_keeps_everything(void **state)
     assert_int_equal(p->state, PARTITION_RUNNING);
     assert_true(cpus.in_guest[0] && cpus.in_guest[1]);
     assert_int_equal(fake_cpu.interrupt_resets, resets); /* interrupts that pend are the guest's */
+    assert_int_equal(fake_cpu.predictor_clears, clears);
     assert_int_equal(fake_backend.vcpus[0].resets, 1);
     assert_int_equal(fake_backend.vcpus[1].resets, 1);
     assert_int_equal(p->starts, 1);
@@ -333,44 +338,145 @@ static void requests_wait_while_paused(void **state)
 #define S PARTITION_STOPPED
 #define R PARTITION_RUNNING
 #define P PARTITION_PAUSED
+static const struct goal_case {
+    enum partition_state from;
+    enum partition_goal goal;
+    enum lifecycle_answer answer;
+    enum partition_state to;
+    uint32_t started;
+} goal_cases[] = {
+    {S, GOAL_START, LIFECYCLE_ACCEPTED, R, 1},     {S, GOAL_STOP, LIFECYCLE_ALREADY, S, 0},
+    {S, GOAL_RESTART, LIFECYCLE_ACCEPTED, R, 1},   {S, GOAL_PAUSE, LIFECYCLE_NOT_RUNNING, S, 0},
+    {S, GOAL_RESUME, LIFECYCLE_NOT_RUNNING, S, 0}, {R, GOAL_START, LIFECYCLE_ALREADY, R, 0},
+    {R, GOAL_STOP, LIFECYCLE_ACCEPTED, S, 0},      {R, GOAL_RESTART, LIFECYCLE_ACCEPTED, R, 1},
+    {R, GOAL_PAUSE, LIFECYCLE_ACCEPTED, P, 0},     {R, GOAL_RESUME, LIFECYCLE_ALREADY, R, 0},
+    {P, GOAL_START, LIFECYCLE_ALREADY, P, 0},      {P, GOAL_STOP, LIFECYCLE_ACCEPTED, S, 0},
+    {P, GOAL_RESTART, LIFECYCLE_ACCEPTED, R, 1},   {P, GOAL_PAUSE, LIFECYCLE_ALREADY, P, 0},
+    {P, GOAL_RESUME, LIFECYCLE_ACCEPTED, R, 0},
+};
+
+static const struct goal_case *case_of(enum partition_state from, enum partition_goal goal)
+{
+    for (size_t i = 0; i < array_size(goal_cases); i++)
+        if (goal_cases[i].from == from && goal_cases[i].goal == goal)
+            return &goal_cases[i];
+    fail();
+    return NULL;
+}
+
 static void every_goal_from_every_state(void **state)
 {
     (void)state;
-    static const struct {
-        enum partition_state from;
-        enum partition_goal goal;
-        enum lifecycle_answer answer;
-        enum partition_state to;
-        uint32_t started;
-    } cases[] = {
-        {S, GOAL_START, LIFECYCLE_ACCEPTED, R, 1},     {S, GOAL_STOP, LIFECYCLE_ALREADY, S, 0},
-        {S, GOAL_RESTART, LIFECYCLE_ACCEPTED, R, 1},   {S, GOAL_PAUSE, LIFECYCLE_NOT_RUNNING, S, 0},
-        {S, GOAL_RESUME, LIFECYCLE_NOT_RUNNING, S, 0}, {R, GOAL_START, LIFECYCLE_ALREADY, R, 0},
-        {R, GOAL_STOP, LIFECYCLE_ACCEPTED, S, 0},      {R, GOAL_RESTART, LIFECYCLE_ACCEPTED, R, 1},
-        {R, GOAL_PAUSE, LIFECYCLE_ACCEPTED, P, 0},     {R, GOAL_RESUME, LIFECYCLE_ALREADY, R, 0},
-        {P, GOAL_START, LIFECYCLE_ALREADY, P, 0},      {P, GOAL_STOP, LIFECYCLE_ACCEPTED, S, 0},
-        {P, GOAL_RESTART, LIFECYCLE_ACCEPTED, R, 1},   {P, GOAL_PAUSE, LIFECYCLE_ALREADY, P, 0},
-        {P, GOAL_RESUME, LIFECYCLE_ACCEPTED, R, 0},
-    };
-    for (size_t i = 0; i < array_size(cases); i++) {
+    for (size_t i = 0; i < array_size(goal_cases); i++) {
         prepare(3, ON_STOP_STAY);
-        become(cases[i].from);
+        become(goal_cases[i].from);
         uint32_t starts = p->starts;
         uint32_t goal_word = p->goal;
-        assert_int_equal(lifecycle_ask(p, cases[i].goal), cases[i].answer);
-        if (cases[i].answer == LIFECYCLE_ACCEPTED) {
-            assert_int_equal(lifecycle_goal(p), cases[i].goal);
-            /* Until it is done, everything else has to wait. */
-            for (unsigned goal = GOAL_START; goal <= GOAL_RESUME; goal++)
-                assert_int_equal(lifecycle_ask(p, (enum partition_goal)goal), LIFECYCLE_BUSY);
-            assert_int_equal(lifecycle_goal(p), cases[i].goal);
+        assert_int_equal(lifecycle_ask(p, goal_cases[i].goal), goal_cases[i].answer);
+        if (goal_cases[i].answer == LIFECYCLE_ACCEPTED) {
+            assert_int_equal(lifecycle_goal(p), goal_cases[i].goal);
         } else {
             assert_int_equal(p->goal, goal_word);
         }
         settle();
-        assert_int_equal(p->state, cases[i].to);
-        assert_int_equal(p->starts, starts + cases[i].started);
+        assert_int_equal(p->state, goal_cases[i].to);
+        assert_int_equal(p->starts, starts + goal_cases[i].started);
     }
+}
+
+/* A wish during any change is kept, and judged by what has come of the change. Only a stop takes its place. */
+static void a_wish_during_a_change_comes_next(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < array_size(goal_cases); i++) {
+        for (unsigned next = GOAL_START; goal_cases[i].answer == LIFECYCLE_ACCEPTED && next <= GOAL_RESUME; next++) {
+            const struct goal_case *then = case_of(goal_cases[i].to, (enum partition_goal)next);
+            prepare(3, ON_STOP_STAY);
+            become(goal_cases[i].from);
+            uint32_t starts = p->starts;
+            ask(goal_cases[i].goal);
+            step(1); /* has parked: what is asked for now must not count as another goal for it */
+            assert_int_equal(lifecycle_ask(p, then->goal), LIFECYCLE_LATER);
+            for (unsigned other = GOAL_START; other <= GOAL_RESUME; other++)
+                if (other != GOAL_STOP)
+                    assert_int_equal(lifecycle_ask(p, (enum partition_goal)other),
+                                     other == next ? LIFECYCLE_LATER : LIFECYCLE_BUSY);
+            assert_int_equal(lifecycle_goal(p), goal_cases[i].goal);
+            settle();
+            assert_int_equal(p->state, then->to);
+            assert_int_equal(p->starts, starts + goal_cases[i].started + then->started);
+            settle();
+            assert_int_equal(p->state, then->to); /* nothing is left to do */
+        }
+    }
+}
+
+static void a_stop_takes_the_place_of_a_wish(void **state)
+{
+    (void)state;
+    for (unsigned wish = GOAL_START; wish <= GOAL_RESUME; wish++) {
+        prepare(2, ON_STOP_STAY);
+        start_all();
+        ask(GOAL_RESTART);
+        assert_int_equal(lifecycle_ask(p, (enum partition_goal)wish), LIFECYCLE_LATER);
+        assert_int_equal(lifecycle_ask(p, GOAL_STOP), LIFECYCLE_LATER);
+        settle();
+        assert_int_equal(p->state, PARTITION_STOPPED);
+        assert_int_equal(p->starts, 2);
+    }
+}
+
+/* The guest does not run between its own restart and the stop: one word is enough for one that resets itself for ever.
+ */
+static void a_guest_that_resets_for_ever_is_stopped(void **state)
+{
+    (void)state;
+    start_all();
+    cpus.in_guest[0] = false;
+    lifecycle_guest_reset(p);
+    assert_int_equal(lifecycle_ask(p, GOAL_STOP), LIFECYCLE_LATER);
+    for (uint32_t i = 0; !lifecycle_settled(p); i++) {
+        assert_true(i < 20);
+        step(i % 2);
+        assert_false(cpus.in_guest[0]);
+    }
+    assert_int_equal(p->state, PARTITION_STOPPED);
+    settle();
+    assert_int_equal(p->state, PARTITION_STOPPED);
+}
+
+/* The guest's own end takes the place of the pause, and what was to come next still comes. */
+static void a_wish_outlives_the_goal_it_waits_for(void **state)
+{
+    (void)state;
+    static const struct {
+        enum partition_goal next;
+        enum partition_state to;
+    } wishes[] = {{GOAL_STOP, PARTITION_STOPPED}, {GOAL_RESUME, PARTITION_RUNNING}, {GOAL_PAUSE, PARTITION_PAUSED}};
+    for (size_t i = 0; i < array_size(wishes); i++) {
+        prepare(2, ON_STOP_STAY);
+        start_all();
+        ask(GOAL_PAUSE);
+        assert_int_equal(lifecycle_ask(p, wishes[i].next), LIFECYCLE_LATER);
+        cpus.in_guest[0] = false;
+        lifecycle_guest_reset(p);
+        settle();
+        assert_int_equal(p->starts, 2);
+        assert_int_equal(p->state, wishes[i].to);
+    }
+}
+
+/* Nobody can be resumed who has ended meanwhile. */
+static void a_wish_that_has_become_impossible_is_dropped(void **state)
+{
+    (void)state;
+    start_all();
+    ask(GOAL_PAUSE);
+    assert_int_equal(lifecycle_ask(p, GOAL_RESUME), LIFECYCLE_LATER);
+    lifecycle_fault(p, FAULT_UNKNOWN, "it broke");
+    settle();
+    assert_int_equal(p->state, PARTITION_STOPPED);
+    assert_string_equal(p->reason, "it broke");
 }
 
 static void reason_is_one_line_when_the_image_is_bad(void **state)
@@ -635,15 +741,73 @@ static void on_stop_restart_goes_on_after_a_good_while(void **state)
     }
 }
 
+/* Nothing of a guest that resets itself for ever fills the log; a minute later, or after a person's word, it is told.
+ */
+static void many_ends_are_told_now_and_then(void **state)
+{
+    (void)state;
+    start_all();
+    uint32_t told = log_count("p: reset by the guest"), closed = log_count("further ends are only counted");
+    for (uint32_t i = 0; i < 1000; i++) {
+        lifecycle_guest_reset(p);
+        settle();
+    }
+    assert_int_equal(log_count("p: reset by the guest"), told + FAULT_PACE_MOST);
+    assert_int_equal(log_count("p: has ended 10 times within a minute: further ends are only counted"), closed + 1);
+    assert_int_equal(p->starts, 1001);
+
+    fake_cpu.clock += FAULT_PACE_SECONDS * fake_guest.machine.tsc_hz;
+    lifecycle_guest_reset(p);
+    settle();
+    assert_int_equal(log_count("p: ended 990 times more, which was not told"), 1);
+    assert_int_equal(log_count("p: reset by the guest"), told + FAULT_PACE_MOST + 1);
+
+    for (uint32_t i = 0; i < 20; i++) {
+        lifecycle_guest_reset(p);
+        settle();
+    }
+    ask_and_settle(GOAL_RESTART);
+    told = log_count("p: reset by the guest");
+    lifecycle_guest_reset(p);
+    settle();
+    assert_int_equal(log_count("p: reset by the guest"), told + 1);
+}
+
+/* The end that stays is told, whatever was told before. */
+static void the_last_end_is_always_told(void **state)
+{
+    (void)state;
+    prepare(1, ON_STOP_RESTART);
+    start_all();
+    for (uint32_t i = 0; i < 30; i++) {
+        lifecycle_guest_reset(p);
+        settle();
+    }
+    uint32_t told = log_count("p: stopped: it broke");
+    for (uint32_t i = 0; i < 6; i++) {
+        assert_int_equal(log_count("p: stopped: it broke"), told);
+        lifecycle_fault(p, FAULT_UNKNOWN, "it broke");
+        settle();
+    }
+    assert_int_equal(p->state, PARTITION_STOPPED);
+    assert_int_equal(log_count("p: stopped: it broke"), told + 1);
+}
+
 /* ---- every order ---- */
 
 /* What must come of a sequence of events, whoever carries it out. */
 static struct {
     enum partition_state state;
-    enum partition_goal goal;
+    enum partition_goal goal, next;
     uint32_t starts;
-    bool waiting_ends; /* a goal of the guest's own is under way */
+    uint32_t goals; /* how many there were */
 } model;
+
+static void model_begin(enum partition_goal goal)
+{
+    model.goal = goal;
+    model.goals++;
+}
 
 static void model_settle(void)
 {
@@ -666,13 +830,17 @@ static void model_settle(void)
         break;
     }
     model.goal = GOAL_NONE;
+    if (model.next != GOAL_NONE && case_of(model.state, model.next)->answer == LIFECYCLE_ACCEPTED)
+        model_begin(model.next);
+    model.next = GOAL_NONE;
 }
 
 /* After each look: what is settled is done once and as asked; what is not has changed nothing yet. */
 static void model_compare(void)
 {
-    if (lifecycle_settled(p))
+    while (model.goal != GOAL_NONE && (lifecycle_settled(p) || p->goal / 256 != model.goals))
         model_settle();
+    assert_int_equal(p->goal / 256, model.goals);
     assert_int_equal(lifecycle_goal(p), model.goal);
     assert_int_equal(p->state, model.state);
     assert_int_equal(p->starts, model.starts);
@@ -682,9 +850,13 @@ static void model_ask(enum partition_goal goal)
 {
     bool busy = model.goal != GOAL_NONE;
     enum lifecycle_answer answer = lifecycle_ask(p, goal);
-    assert_int_equal(answer == LIFECYCLE_BUSY, busy);
+    bool waits = model.next == GOAL_NONE || model.next == goal || goal == GOAL_STOP;
+    assert_int_equal(answer == LIFECYCLE_LATER, busy && waits);
+    assert_int_equal(answer == LIFECYCLE_BUSY, busy && !waits);
+    if (answer == LIFECYCLE_LATER)
+        model.next = goal;
     if (answer == LIFECYCLE_ACCEPTED)
-        model.goal = goal;
+        model_begin(goal);
 }
 
 /* The guest on vCPU i does something that ends or resets it; the CPU then looks again, without a kick. */
@@ -698,7 +870,7 @@ static void model_end(uint32_t i, enum partition_goal goal)
     else
         lifecycle_guest_reset(p);
     if (model.goal == GOAL_NONE || model.goal == GOAL_PAUSE || model.goal == GOAL_RESUME)
-        model.goal = goal;
+        model_begin(goal);
     look(i);
 }
 
@@ -728,8 +900,9 @@ static void every_sequence(uint32_t vcpus, uint32_t length, enum partition_state
         prepare(vcpus, ON_STOP_STAY);
         become(from);
         model.state = from;
-        model.goal = GOAL_NONE;
+        model.goal = model.next = GOAL_NONE;
         model.starts = p->starts;
+        model.goals = p->goal / 256;
         uint64_t rest = number;
         for (uint32_t i = 0; i < length; i++, rest /= count) {
             act((uint32_t)(rest % count));
@@ -792,6 +965,11 @@ int main(void)
         TEST(pause_keeps_everything),
         TEST(requests_wait_while_paused),
         TEST(every_goal_from_every_state),
+        TEST(a_wish_during_a_change_comes_next),
+        TEST(a_stop_takes_the_place_of_a_wish),
+        TEST(a_guest_that_resets_for_ever_is_stopped),
+        TEST(a_wish_outlives_the_goal_it_waits_for),
+        TEST(a_wish_that_has_become_impossible_is_dropped),
         TEST(reason_is_one_line_when_the_image_is_bad),
         TEST(startup_message_starts_a_waiting_vcpu),
         TEST(init_of_the_first_vcpu_restarts),
@@ -806,6 +984,8 @@ int main(void)
         TEST(on_stop_ends_the_box),
         TEST(on_stop_restart_gives_up),
         TEST(on_stop_restart_goes_on_after_a_good_while),
+        TEST(many_ends_are_told_now_and_then),
+        TEST(the_last_end_is_always_told),
         TEST(every_order_of_two_vcpus),
         TEST(every_order_of_three_vcpus),
         TEST(long_random_orders),

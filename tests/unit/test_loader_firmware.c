@@ -285,6 +285,65 @@ static void refuses_bad_modules(void **state)
     expect_error("partition 'p': module 'm0' is too large: 4294967296 bytes, expected less than 4 GiB\n");
 }
 
+/* However much of the configuration device is taken, all of it is handed over or one line says what does not fit. */
+static void says_what_does_not_fit(void **state)
+{
+    (void)state;
+    static struct ring ring;
+    static const char last[] = "partition 'p': module 'm0' does not fit into the firmware's configuration\n";
+    struct platform *platform = fake_guest.partition.platform;
+    unsigned refused = 0;
+    fake_guest_module("m1", 16);
+    add_kernel("m0");
+    use_modules(2);
+    for (uint16_t taken = 0; taken <= FW_CFG_MAX_ITEMS; taken++) {
+        platform_reset(platform, &ring, true, true, 1000000000);
+        for (uint16_t i = 0; i < taken; i++)
+            assert_true(platform_add_firmware(platform, &(struct firmware_item){.key = (uint16_t)(0x40 + i)}));
+        bool loaded = fake_guest_load();
+        const char *errors = fake_guest_errors();
+        assert_int_equal(loaded, errors[0] == '\0');
+        assert_false(loaded && refused != 0);
+        refused += !loaded;
+        if (refused == 1)
+            assert_string_equal(errors, last); /* what comes last is the first not to fit */
+        if (!loaded)
+            assert_ptr_equal(strchr(errors, '\n'), errors + strlen(errors) - 1);
+    }
+    assert_string_equal(fake_guest_errors(), "partition 'p': no room in the firmware's configuration\n");
+    assert_in_range(refused, 12, 14); /* CPUs twice, console, a file, a kernel's nine */
+}
+
+/* "If [setup_sects] is 0, the real value is 4" (Linux documentation, "The Real-Mode Kernel Header"). */
+static void no_setup_sectors_are_four(void **state)
+{
+    (void)state;
+    uint8_t *kernel = add_kernel("m0");
+    ((struct linux_setup_header *)(kernel + LINUX_HEADER_OFFSET))->setup_sects = 0;
+    use_modules(1);
+    expect_error("partition 'p': module 'm0' is truncated: 2536 bytes, its setup code alone has 2560\n");
+    fake_guest.machine.modules[1].range.size = 2561;
+    load_or_fail();
+    assert_int_equal(number_item(0x17), 2560);
+    assert_int_equal(number_item(0x08), 1);
+}
+
+/* Only both signatures make a kernel; a file that has one of them is a file. */
+static void half_a_signature_is_a_file(void **state)
+{
+    (void)state;
+    uint8_t *kernel = add_kernel("m0");
+    struct linux_setup_header *header = (struct linux_setup_header *)(kernel + LINUX_HEADER_OFFSET);
+    use_modules(1);
+    header->boot_flag = 0;
+    load_or_fail();
+    (void)file_key(1, "opt/m0");
+    header->boot_flag = LINUX_BOOT_FLAG;
+    header->magic = 0;
+    load_or_fail();
+    (void)file_key(1, "opt/m0");
+}
+
 static void refuses_bad_sizes(void **state)
 {
     (void)state;
@@ -333,6 +392,9 @@ int main(void)
         TEST(hands_over_modules_by_kind),
         TEST(fills_in_the_setup_header),
         TEST(refuses_bad_kernels),
+        TEST(says_what_does_not_fit),
+        TEST(no_setup_sectors_are_four),
+        TEST(half_a_signature_is_a_file),
         TEST(refuses_bad_modules),
         TEST(refuses_bad_sizes),
         TEST(refuses_too_little_memory),

@@ -464,6 +464,18 @@ static void says_when_low_ram_is_missing(void **state)
     assert_non_null(strstr(fake_guest_errors(), "partition 'p': no RAM at 0xe0000 for "));
 }
 
+/* Kernel, modules, information, tables: each has a page that must be RAM, and the error names what is not. */
+static void says_which_page_is_missing(void **state)
+{
+    (void)state;
+    add_initrd(0x1800);
+    fake_guest_cmdline("quiet");
+    assert_in_range(fake_guest_load_with_holes(), 6, 20);
+    fake_guest_hole(0x10000);
+    assert_false(fake_guest_load());
+    assert_string_equal(fake_guest_errors(), "partition 'p': no RAM at 0x10070 for 8 bytes of the zero page\n");
+}
+
 /* Whatever the header says, the loader stays inside image and RAM (the sanitizers and fake_phys watch). */
 static void survives_random_headers(void **state)
 {
@@ -512,6 +524,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(aligns_relocatable_kernels, setup, teardown),
         cmocka_unit_test_setup_teardown(refuses_long_command_lines, setup, teardown),
         cmocka_unit_test_setup_teardown(says_when_low_ram_is_missing, setup, teardown),
+        cmocka_unit_test_setup_teardown(says_which_page_is_missing, setup, teardown),
         cmocka_unit_test_setup_teardown(survives_random_headers, setup, teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -507,6 +507,18 @@ static void says_when_low_ram_is_missing(void **state)
     assert_non_null(strstr(fake_guest_errors(), "partition 'p': no RAM at 0x8f100 for 72 bytes of memory map\n"));
 }
 
+/* Kernel, modules, information, tables: each has a page that must be RAM, and the error names what is not. */
+static void says_which_page_is_missing(void **state)
+{
+    (void)state;
+    put_addresses();
+    memset(add_module(0, "data", 0x1001), 0x5a, 0x1001);
+    assert_in_range(fake_guest_load_with_holes(), 7, 20);
+    fake_guest_hole(INFO);
+    assert_false(fake_guest_load());
+    assert_string_equal(fake_guest_errors(), "partition 'p': no RAM at 0x8f100 for 72 bytes of memory map\n");
+}
+
 /* Whatever the headers say, the loader stays inside image and RAM (the sanitizers and fake_phys watch). */
 static void survives_random_headers(void **state)
 {
@@ -558,6 +570,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(refuses_modules_without_room, setup, teardown),
         cmocka_unit_test_setup_teardown(refuses_too_much_text, setup, teardown),
         cmocka_unit_test_setup_teardown(says_when_low_ram_is_missing, setup, teardown),
+        cmocka_unit_test_setup_teardown(says_which_page_is_missing, setup, teardown),
         cmocka_unit_test_setup_teardown(survives_random_headers, setup, teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -387,6 +387,21 @@ static void refuses_too_much_text(void **state)
                         "65544\n");
 }
 
+/* Kernel, modules, information, tables: each has a page that must be RAM, and the error names what is not. */
+static void says_which_page_is_missing(void **state)
+{
+    (void)state;
+    put_elf();
+    memset(fake_guest_module("data", 0x1001), 0x5a, 0x1001);
+    fake_guest.config.module_count = 1;
+    fake_guest.config.modules[0].text = (struct slice){"data", 4};
+    fake_guest.plan.modules[0] = 1;
+    assert_in_range(fake_guest_load_with_holes(), 7, 20);
+    fake_guest_hole(INFO);
+    assert_false(fake_guest_load());
+    assert_string_equal(fake_guest_errors(), "partition 'p': no RAM at 0x10008 for 8 bytes of boot information\n");
+}
+
 /* Whatever the headers say, the loader stays inside image and RAM (the sanitizers and fake_phys watch). */
 static void survives_random_headers(void **state)
 {
@@ -428,6 +443,7 @@ int main(void)
         TEST(tells_the_boot_information),
         TEST(hands_over_modules),
         TEST(refuses_too_much_text),
+        TEST(says_which_page_is_missing),
         TEST(survives_random_headers),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -258,15 +258,30 @@ static void says_what_has_no_ram(void **state)
                         "partition 'p': kernel 'vmlinux' does not fit: no RAM for 8192 bytes at 0x100000\n");
 }
 
+/* Kernel, modules, information, tables: each has a page that must be RAM, and the error names what is not. */
+static void says_which_page_is_missing(void **state)
+{
+    (void)state;
+    put_entry(0x100000);
+    memset(fake_guest_module("initrd", 0x1234), 0x5a, 0x1234);
+    fake_guest.config.module_count = 1;
+    fake_guest.config.modules[0].text = (struct slice){"initrd", 6};
+    fake_guest.plan.modules[0] = 1;
+    assert_in_range(fake_guest_load_with_holes(), 7, 20);
+    fake_guest_hole(START);
+    assert_false(fake_guest_load());
+    assert_string_equal(fake_guest_errors(), "partition 'p': no RAM at 0x10100 for 72 bytes of memory map\n");
+}
+
 #define TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(starts_at_the_notes_entry), TEST(takes_a_note_of_32_bits), TEST(tells_memory_cmdline_and_rsdp),
-        TEST(hands_over_modules),        TEST(refuses_a_missing_note),  TEST(refuses_damaged_notes),
-        TEST(refuses_an_entry_outside),  TEST(refuses_other_files),     TEST(refuses_too_long_a_cmdline),
-        TEST(says_what_has_no_ram),
+        TEST(starts_at_the_notes_entry),  TEST(takes_a_note_of_32_bits), TEST(tells_memory_cmdline_and_rsdp),
+        TEST(hands_over_modules),         TEST(refuses_a_missing_note),  TEST(refuses_damaged_notes),
+        TEST(refuses_an_entry_outside),   TEST(refuses_other_files),     TEST(refuses_too_long_a_cmdline),
+        TEST(says_which_page_is_missing), TEST(says_what_has_no_ram),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -9,6 +9,9 @@
 
 #include "core/local_apic_fast.h"
 
+#include <stdlib.h>
+
+#include "core/acpi_tables.h"
 #include "core/bytes.h"
 #include "core/fast_apic.h"
 #include "core/partition.h"
@@ -122,6 +125,26 @@ static void an_eoi_with_consequences_is_declined(void **state)
     expect_eoi_declined(); /* xAPIC mode: #GP */
 }
 
+static void a_message_is_in_the_register_the_same(void **state)
+{
+    (void)state;
+    static const uint64_t plain[] = {0x700004010, 0x7000000ff, 0x4091, UINT64_MAX << 32 | 0x40f0};
+    for (size_t i = 0; i < array_size(plain); i++) {
+        assert_true(local_apic_fast_icr(&quick, plain[i]));
+        assert_true(wrmsr(x2(ICR_LOW), plain[i]));
+        assert_true(outcome.send);
+        expect_same();
+    }
+    struct local_apic before = quick;
+    assert_false(local_apic_fast_icr(&quick, 0x400f)); /* an error */
+    for (uint32_t bit = 8; bit < 32; bit++)
+        if (bit != 14)
+            assert_false(local_apic_fast_icr(&quick, 0x4091 | 1ull << bit));
+    assert_memory_equal(&quick, &before, sizeof quick);
+    setup_enabled(NULL);
+    assert_false(local_apic_fast_icr(&lapic, 0x4091)); /* xAPIC mode: #GP */
+}
+
 static void a_deadline_is_the_same(void **state)
 {
     (void)state;
@@ -230,14 +253,17 @@ static void the_timers_interrupt_with_company_is_declined(void **state)
 /* With the vCPU around it. The second one: the 8259s are wired to the first. */
 
 static struct vcpu vcpu;
+static struct partition partition;
 
 static void vcpu_setup(void)
 {
+    memset(&partition, 0, sizeof partition);
     fake_cpu_setup();
     fake_cpu.clock = now;
     memset(&vcpu, 0, sizeof vcpu);
     vcpu.index = 1;
     vcpu.apic = &quick;
+    vcpu.partition = &partition;
     vcpu.loop_due = 3000;
 }
 
@@ -267,6 +293,102 @@ static void the_cpus_timer_follows(void **state)
     fake_cpu.clock = 3000;
     assert_int_equal(fast_apic_timer(&vcpu), -1); /* both are due: the run loop */
     assert_int_equal(quick.timer.deadline, 2500);
+}
+
+/* Two vCPUs, of which this is the second; `lapic` is the first one's. */
+static struct vcpu pair[2];
+
+static void pair_setup(void)
+{
+    vcpu_setup();
+    power_on(0);
+    assert_true(wrmsr(MSR_BASE, BASE_X2APIC));
+    pair[0] = pair[1] = (struct vcpu){.partition = &partition};
+    pair[0].apic = &lapic;
+    pair[0].cpu = 5;
+    partition = (struct partition){.vcpu_count = 2, .vcpus = pair};
+}
+
+static void a_message_to_another_is_posted(void **state)
+{
+    (void)state;
+    pair_setup();
+    assert_true(write_register(x2(ICR_LOW), 0x4091));
+    assert_int_equal(fake_cpu.kicks[5], 1);
+    assert_true(write_register(x2(ICR_LOW), 0x40a1));
+    assert_int_equal(fake_cpu.kicks[5], 1); /* it is on its way */
+    assert_true(wrmsr(x2(SVR), 0x1ff));
+    local_apic_absorb(&lapic);
+    assert_int_equal(local_apic_pending(&lapic), 0xa1);
+    local_apic_take(&lapic, 0xa1);
+    assert_true(wrmsr(x2(EOI), 0));
+    assert_int_equal(local_apic_pending(&lapic), 0x91);
+}
+
+static void expect_message_declined(uint64_t value)
+{
+    struct local_apic sender = quick, receiver = lapic;
+    assert_false(write_register(x2(ICR_LOW), value));
+    assert_memory_equal(&quick, &sender, sizeof quick);
+    assert_memory_equal(&lapic, &receiver, sizeof lapic);
+    assert_int_equal(fake_cpu.kicks[5], 0);
+}
+
+static void other_messages_are_declined(void **state)
+{
+    (void)state;
+    pair_setup();
+    expect_message_declined(1ull << 32 | 0x4091); /* itself */
+    expect_message_declined(2ull << 32 | 0x4091); /* nobody */
+    expect_message_declined(0xffffffffull << 32 | 0x4091);
+    expect_message_declined(0x4491); /* NMI */
+    expect_message_declined(0x400f);
+    assert_true(wrmsr(MSR_BASE, BASE_DISABLED));
+    expect_message_declined(0x4091); /* takes nothing */
+}
+
+/* The first vCPU's interrupts from the 8259s come before its local APIC's: then the timer is the run loop's business.
+ */
+static void the_8259s_come_before_the_timer(void **state)
+{
+    (void)state;
+    static struct ring ring;
+    static const uint16_t writes[][2] = {{0x20, 0x11}, {0x21, 0x30}, {0x21, 4}, {0x21, 1}, {0x21, 0xef}};
+    struct platform_outcome after;
+    struct partition p = {.platform = calloc(1, platform_size())};
+    assert_non_null(p.platform);
+    platform_reset(p.platform, &ring, true, true, 1000000000);
+    vcpu_setup();
+    vcpu.index = 0;
+    vcpu.partition = &p;
+    assert_true(write_register(MSR_DEADLINE, 2000));
+    fake_cpu.clock = 2000;
+    struct local_apic before = quick;
+    for (size_t i = 0; i < array_size(writes); i++) { /* the UART's input alone */
+        struct bus_access a = {.address = writes[i][0], .size = 1, .write = true, .value = writes[i][1]};
+        assert_true(platform_port(p.platform, &a, 2000, &after));
+    }
+    struct bus_access raise[] = {{.address = GUEST_UART_PORT + 4, .size = 1, .write = true, .value = 0x0b},
+                                 {.address = GUEST_UART_PORT + 1, .size = 1, .write = true, .value = 2}};
+    assert_true(platform_port(p.platform, &raise[0], 2000, &after));
+    assert_true(platform_port(p.platform, &raise[1], 2000, &after));
+    assert_int_equal(fast_apic_timer(&vcpu), -1);
+    assert_memory_equal(&quick, &before, sizeof quick);
+    raise[1].value = 0;
+    assert_true(platform_port(p.platform, &raise[1], 2000, &after));
+    assert_int_equal(fast_apic_timer(&vcpu), TIMER);
+    free(p.platform);
+}
+
+/* A deadline that has passed raises its interrupt at once: more than a register's write. */
+static void a_passed_deadline_is_declined(void **state)
+{
+    (void)state;
+    vcpu_setup();
+    struct local_apic before = quick;
+    assert_false(write_register(MSR_DEADLINE, now));
+    assert_memory_equal(&quick, &before, sizeof quick);
+    assert_int_equal(fake_cpu.timer_deadline, 0);
 }
 
 static void other_registers_are_declined(void **state)
@@ -300,11 +422,16 @@ int main(void)
         cmocka_unit_test_setup(an_eoi_is_the_same, setup),
         cmocka_unit_test_setup(nested_ones_end_from_the_top, setup),
         cmocka_unit_test_setup(an_eoi_with_consequences_is_declined, setup),
+        cmocka_unit_test_setup(a_message_is_in_the_register_the_same, setup),
         cmocka_unit_test_setup(a_deadline_is_the_same, setup),
         cmocka_unit_test_setup(a_deadline_that_is_due_is_declined, setup),
         cmocka_unit_test_setup(the_timers_interrupt_is_the_same, setup),
         cmocka_unit_test_setup(the_timers_interrupt_with_company_is_declined, setup),
         cmocka_unit_test_setup(the_cpus_timer_follows, setup),
+        cmocka_unit_test_setup(a_message_to_another_is_posted, setup),
+        cmocka_unit_test_setup(other_messages_are_declined, setup),
+        cmocka_unit_test_setup(the_8259s_come_before_the_timer, setup),
+        cmocka_unit_test_setup(a_passed_deadline_is_declined, setup),
         cmocka_unit_test_setup(other_registers_are_declined, setup),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -68,6 +68,7 @@ static void assert_same_machine(void)
     for (uint32_t i = 0; i < machine.cpu_count; i++) {
         assert_int_equal(result.cpus[i].apic_id, machine.cpus[i].apic_id);
         assert_int_equal(result.cpus[i].acpi_uid, machine.cpus[i].acpi_uid);
+        assert_int_equal(result.cpus[i].core, machine.cpus[i].core);
         assert_int_equal(result.cpus[i].online, machine.cpus[i].online);
     }
     for (uint32_t i = 0; i < machine.region_count; i++) {
@@ -118,8 +119,8 @@ static void make_small_machine(void)
     memset(&machine, 0, sizeof machine);
     machine.tsc_hz = 2400000000;
     machine.cpu_count = 2;
-    machine.cpus[0] = (struct machine_cpu){4, 9, true};
-    machine.cpus[1] = (struct machine_cpu){UINT32_MAX, 0, false};
+    machine.cpus[0] = (struct machine_cpu){4, 9, 2, true};
+    machine.cpus[1] = (struct machine_cpu){UINT32_MAX, 0, UINT32_MAX, false};
     machine.region_count = 4;
     machine.regions[0] = (struct machine_region){{0, 0x9f000}, MEMORY_USABLE};
     machine.regions[1] = (struct machine_region){{0x9f000, 0x1000}, MEMORY_RESERVED};
@@ -155,8 +156,8 @@ static void text_of_the_small_machine(void **state)
                                  "version = 1\n"
                                  "\n"
                                  "[machine]\n"
-                                 "cpu           = 0 apic 4 uid 9 online\n"
-                                 "cpu           = 1 apic 4294967295 uid 0 offline\n"
+                                 "cpu           = 0 apic 4 uid 9 core 2 online\n"
+                                 "cpu           = 1 apic 4294967295 uid 0 core 4294967295 offline\n"
                                  "memory        = 0x0 0x9f000 usable # 636 KiB\n"
                                  "memory        = 0x9f000 0x1000 reserved # 4 KiB\n"
                                  "memory        = 0x100000 0x3ff00000 acpi # 1023 MiB\n"
@@ -204,7 +205,7 @@ static void fullest_machine(void **state)
     machine.tsc_hz = UINT64_MAX;
     machine.cpu_count = MACHINE_MAX_CPUS;
     for (uint32_t i = 0; i < MACHINE_MAX_CPUS; i++)
-        machine.cpus[i] = (struct machine_cpu){i * 3, i + 7, i % 2 == 0};
+        machine.cpus[i] = (struct machine_cpu){i * 3, i + 7, i / 2 * 5, i % 2 == 0};
     machine.region_count = MACHINE_MAX_REGIONS;
     for (uint32_t i = 0; i < MACHINE_MAX_REGIONS; i++)
         machine.regions[i] = (struct machine_region){{i * GIB, GIB}, (enum memory_kind)(i % 4)};
@@ -233,7 +234,7 @@ static void find_module(void **state)
 /* ---- refusals ---- */
 
 #define HEAD    "version = 1\n[machine]\n"
-#define LISTS   "cpu = 0 apic 1 uid 1 online\nmemory = 0 0x1000 usable\n"
+#define LISTS   "cpu = 0 apic 1 uid 1 core 1 online\nmemory = 0 0x1000 usable\n"
 #define SCALARS "hypervisor = 1 2\nrsdp = 0\nreset = none\nphysical_bits = 39\ncaps = none\ntsc = 1\n"
 
 /* `line` after the lists of an otherwise good text (line 5) gives just this error. */
@@ -256,21 +257,26 @@ static void bad_cpus(void **state)
 {
     (void)state;
     assert_true(parse_bytes(HEAD LISTS SCALARS, strlen(HEAD LISTS SCALARS)));
-    assert_line_refused("cpu = 2 apic 2 uid 2 online",
-                        "m:5:7: CPU out of order '2 apic 2 uid 2 online' (expected CPU 1 here)\n");
-    assert_line_refused("cpu = 1 apic 1 uid 2 online",
-                        "m:5:7: APIC id used twice '1 apic 1 uid 2 online' (expected another id than 1)\n");
-    assert_line_refused("cpu = 256 apic 1 uid 2 online",
+    assert_line_refused("cpu = 2 apic 2 uid 2 core 2 online",
+                        "m:5:7: CPU out of order '2 apic 2 uid 2 core 2 online' (expected CPU 1 here)\n");
+    assert_line_refused("cpu = 1 apic 1 uid 2 core 1 online",
+                        "m:5:7: APIC id used twice '1 apic 1 uid 2 core 1 online' (expected another id than 1)\n");
+    assert_line_refused("cpu = 256 apic 1 uid 2 core 1 online",
                         "m:5:7: number out of range '256' (expected a CPU number from 0 to 255)\n");
     assert_line_refused("cpu = 1 apic", "m:5:13: line too short '' (expected an APIC id here)\n");
     assert_line_refused("cpu = 1 2", "m:5:9: unexpected word '2' (expected 'apic' here)\n");
     assert_line_refused("cpu = 1 apic 2 uod 2", "m:5:16: unexpected word 'uod' (expected 'uid' here)\n");
-    assert_line_refused("cpu = 1 apic 2 uid 2", "m:5:21: unknown value '' (expected online or offline)\n");
-    assert_line_refused("cpu = 1 apic 2 uid 2 onlin",
-                        "m:5:22: unknown value 'onlin' (expected online or offline; did you mean 'online'?)\n");
-    assert_line_refused("cpu = 1 apic 2 uid 2 online 3",
-                        "m:5:29: text after the value '3' (expected the end of the line or a comment)\n");
-    assert_line_refused("cpu = 1 apic 4294967296 uid 2 online",
+    assert_line_refused("cpu = 1 apic 2 uid 2 online", "m:5:22: unexpected word 'online' (expected 'core' here)\n");
+    assert_line_refused("cpu = 1 apic 2 uid 2 core x online",
+                        "m:5:27: not a number 'x' (expected a core, decimal or 0x hexadecimal)\n");
+    assert_line_refused("cpu = 1 apic 2 uid 2 core 4294967296 online",
+                        "m:5:27: number out of range '4294967296' (expected a core from 0 to 4294967295)\n");
+    assert_line_refused("cpu = 1 apic 2 uid 2 core 1", "m:5:28: unknown value '' (expected online or offline)\n");
+    assert_line_refused("cpu = 1 apic 2 uid 2 core 1 onlin",
+                        "m:5:29: unknown value 'onlin' (expected online or offline; did you mean 'online'?)\n");
+    assert_line_refused("cpu = 1 apic 2 uid 2 core 2 online 3",
+                        "m:5:36: text after the value '3' (expected the end of the line or a comment)\n");
+    assert_line_refused("cpu = 1 apic 4294967296 uid 2 core 1 online",
                         "m:5:14: number out of range '4294967296' (expected an APIC id from 0 to 4294967295)\n");
 }
 
@@ -343,7 +349,7 @@ static void full_lists(void **state)
             const char *key = lists[k].key;
             switch (k) {
             case 0:
-                used += (size_t)snprintf(text + used, sizeof text - used, "%s = %u apic %u uid 0 online\n", key, i, i);
+                used += (size_t)snprintf(text + used, sizeof text - used, "%s = %u apic %u uid 0 core 0 online\n", key, i, i);
                 break;
             case 1:
                 used += (size_t)snprintf(text + used, sizeof text - used, "%s = 0x%x000 1 usable\n", key, i);

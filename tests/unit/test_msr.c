@@ -79,6 +79,72 @@ static void test_shared_registers_are_never_written(void **state)
             fail_msg("MSR 0x%x can be written", numbers[i]);
 }
 
+/* All that a guest can write without an exit: switched by the backend, or its own CPU's and reset for its next life. */
+static void test_nothing_else_is_written_directly(void **state)
+{
+    (void)state;
+    static const uint32_t allowed[][2] = {{0x174, 0x176},           {0x277, 0x277},          {0x6e0, 0x6e0},
+                                          {0x800, 0x82e},           {0x831, 0x832},          {0x834, 0x83f},
+                                          {0xc0000080, 0xc0000084}, {0xc0000100, 0xc0000103}};
+    for (size_t i = 0; i < msr_rule_count; i++)
+        for (uint64_t n = msr_rules[i].first; n <= msr_rules[i].last; n++) {
+            bool may = false;
+            for (size_t j = 0; j < array_size(allowed); j++)
+                may = may || (n >= allowed[j][0] && n <= allowed[j][1]);
+            if (msr_is_direct(msr_rules[i].write, false) != may)
+                fail_msg("MSR 0x%llx: direct writes: %d", (unsigned long long)n, !may);
+        }
+}
+
+/* Microcode, power, heat, speculation, counters, traces and debugging: not even read. */
+static void test_what_belongs_to_the_box_is_refused(void **state)
+{
+    (void)state;
+    static const uint32_t ranges[][2] = {
+        {0x79, 0x79},
+        {0x48, 0x49},
+        {0x10a, 0x10b},
+        {0x122, 0x122}, /* microcode, SPEC_CTRL, PRED_CMD, FLUSH_CMD */
+        {0xcd, 0xce},
+        {0xe2, 0xe8},
+        {0x198, 0x19c},
+        {0x1a2, 0x1b2}, /* clock, sleep, throttling, temperature */
+        {0x1fc, 0x1fc},
+        {0x601, 0x65f},
+        {0x690, 0x6af},
+        {0x770, 0x777}, /* power limits, CET, HWP */
+        {0xc1, 0xc8},
+        {0x186, 0x18d},
+        {0x309, 0x30c},
+        {0x345, 0x345}, /* counters */
+        {0x38d, 0x3f7},
+        {0x1c8, 0x1de},
+        {0x600, 0x600},
+        {0x680, 0x68f}, /* counters, branch records, debug store */
+        {0x560, 0x58f},
+        {0xd90, 0xd90},
+        {0x1c4, 0x1c5},
+        {0x985, 0x98a}, /* trace, MPX, XFD, user interrupts */
+        {0x17a, 0x17b},
+        {0x400, 0x47f},
+        {0x200, 0x20f},
+        {0x250, 0x26f}, /* machine check, MTRR */
+        {0xc0000104, 0xc0000105},
+        {0xc00000e7, 0xc00000e9}, /* AMD: TSC ratio, LWP, clocks counted */
+        {0xc0010000, 0xc0010007},
+        {0xc0010020, 0xc0010020}, /* counters, microcode */
+        {0xc0010061, 0xc0010073},
+        {0xc0010111, 0xc0010119}, /* power states, SMM, SVM */
+        {0xc001011e, 0xc001011f},
+        {0xc0010200, 0xc001020b}, /* VIRT_SPEC_CTRL, counters */
+        {0xc0010290, 0xc001029b},
+        {0xc00102b0, 0xc00102b4}, /* power, CPPC */
+    };
+    for (size_t i = 0; i < array_size(ranges); i++)
+        for (uint32_t n = ranges[i][0]; n <= ranges[i][1]; n++)
+            expect(n, MSR_REFUSE, MSR_REFUSE, 0);
+}
+
 static void test_clock(void **state)
 {
     (void)state;
@@ -164,6 +230,8 @@ int main(void)
         cmocka_unit_test(test_actions_make_sense),
         cmocka_unit_test(test_find_agrees_with_search),
         cmocka_unit_test(test_shared_registers_are_never_written),
+        cmocka_unit_test(test_nothing_else_is_written_directly),
+        cmocka_unit_test(test_what_belongs_to_the_box_is_refused),
         cmocka_unit_test(test_clock),
         cmocka_unit_test(test_switched_and_private_registers),
         cmocka_unit_test(test_x2apic),

@@ -97,7 +97,7 @@ static int setup(void **state)
     errors_clear();
     machine.cpu_count = 4;
     for (uint32_t i = 0; i < 4; i++)
-        machine.cpus[i] = (struct machine_cpu){i, i, true};
+        machine.cpus[i] = (struct machine_cpu){.apic_id = i, .acpi_uid = i, .core = i, .online = true};
     machine.caps = (struct cpu_caps){.nested_1g = true, .nested_2m = true, .x2apic = true, .guest_timer = true, .physical_bits = 40};
     machine.hypervisor = (struct range){2 * MIB, 62 * MIB};
     add_region(0, 0x9fc00, MEMORY_USABLE);
@@ -629,7 +629,7 @@ static void as_many_partitions_as_a_configuration_holds(void **state)
     (void)state;
     machine.cpu_count = CONFIG_MAX_PARTITIONS;
     for (uint32_t i = 0; i < CONFIG_MAX_PARTITIONS; i++) {
-        machine.cpus[i].online = true;
+        machine.cpus[i] = (struct machine_cpu){.core = i, .online = true};
         add_partition("p", i, 32 * MIB);
     }
     assert_int_equal(build(), 0);

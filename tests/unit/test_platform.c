@@ -196,16 +196,33 @@ static void every_port_has_the_owner_it_should(void **state)
         uint16_t first, last;
         const char *name;
     } owners[] = {
-        {0x20, 0x21, "pic-master"},      {0x40, 0x43, "pit"},
-        {0x60, 0x60, "empty-keyboard"},  {0x61, 0x61, "port-b"},
-        {0x64, 0x64, "keyboard-reset"},  {0x70, 0x71, "rtc"},
-        {0x80, 0x80, "empty-delay"},     {0x92, 0x92, "port-92"},
-        {0xa0, 0xa1, "pic-slave"},       {0xe9, 0xe9, "debug-port"},
-        {0x2e8, 0x2ef, "empty-com4"},    {0x2f8, 0x2ff, "empty-com2"},
-        {0x3e8, 0x3ef, "empty-com3"},    {0x3f8, 0x3ff, "uart"},
-        {0x4d0, 0x4d1, "elcr"},          {0x510, 0x511, "firmware-configuration"},
+        {0x00, 0x0f, "empty-dma"},
+        {0x20, 0x21, "pic-master"},
+        {0x40, 0x43, "pit"},
+        {0x60, 0x60, "empty-keyboard"},
+        {0x61, 0x61, "port-b"},
+        {0x64, 0x64, "keyboard-reset"},
+        {0x70, 0x71, "rtc"},
+        {0x80, 0x80, "empty-delay"},
+        {0x92, 0x92, "port-92"},
+        {0xa0, 0xa1, "pic-slave"},
+        {0xc0, 0xdf, "empty-dma-16"},
+        {0xe9, 0xe9, "debug-port"},
+        {0x170, 0x177, "empty-ide-secondary"},
+        {0x1f0, 0x1f7, "empty-ide-primary"},
+        {0x278, 0x27f, "empty-lpt2"},
+        {0x2e8, 0x2ef, "empty-com4"},
+        {0x2f8, 0x2ff, "empty-com2"},
+        {0x378, 0x37f, "empty-lpt1"},
+        {0x3e8, 0x3ef, "empty-com3"},
+        {0x3f0, 0x3f7, "empty-floppy"},
+        {0x3f8, 0x3ff, "uart"},
+        {0x402, 0x402, "empty-firmware-messages"},
+        {0x4d0, 0x4d1, "elcr"},
+        {0x510, 0x511, "firmware-configuration"},
         {0x604, 0x605, "acpi-sleep"},
-        {0x608, 0x60b, "acpi-pm-timer"}, {0x610, 0x61b, "watchdog"},
+        {0x608, 0x60b, "acpi-pm-timer"},
+        {0x610, 0x61b, "watchdog"},
         {0xcf8, 0xcff, "pci-config"},
     };
 
@@ -249,7 +266,7 @@ static void other_addresses_belong_to_nobody(void **state)
 
 static void empty_places_read_all_ones(void **state)
 {
-    static const uint16_t ports[] = {0x60, 0x64, 0x80, 0x2e8, 0x2f8, 0x2ff, 0x3e8};
+    static const uint16_t ports[] = {0x00, 0x60, 0x64, 0x80, 0xd6, 0x177, 0x1f7, 0x27a, 0x2e8, 0x2f8, 0x2ff, 0x378, 0x3e8, 0x3f4, 0x402};
 
     (void)state;
     for (size_t i = 0; i < array_size(ports); i++) {

@@ -132,6 +132,28 @@ static void test_drawing_is_bounded(void **state)
     assert_row(40, 0, "abcdef");
 }
 
+/* Wherever the drawing has come to, what changes behind it and what scrolls away under it is drawn in the end. */
+static void test_changes_behind_the_drawing(void **state)
+{
+    (void)state;
+    struct screen_info i = text(40, 10);
+    fake_phys_setup(BASE, 40 * 10 * 2);
+    assert_true(screen_init(&i));
+    screen_put("abcdef\r\nghi", 11);
+    screen_draw(4);
+    screen_put("\b\b\b\bGHI", 7);
+    screen_draw(3);
+    assert_row(40, 0, "abcdef");
+    screen_put("\rxyz", 4);
+    screen_put("\n\n\n\n\n\n\n\n\nlast", 13);
+    screen_draw(5);
+    screen_put("\bT", 2);
+    screen_draw(UINT32_MAX);
+    assert_row(40, 0, "xyz");
+    assert_row(40, 8, "");
+    assert_row(40, 9, "lasT");
+}
+
 /* What cannot be drawn on is left alone: the fake memory would stop the test at the first byte. */
 static void test_refused(void **state)
 {
@@ -161,6 +183,7 @@ int main(void)
         cmocka_unit_test(test_large_screens_have_large_letters),
         cmocka_unit_test(test_text_scrolls_and_wraps),
         cmocka_unit_test(test_drawing_is_bounded),
+        cmocka_unit_test(test_changes_behind_the_drawing),
         cmocka_unit_test(test_refused),
     };
     return cmocka_run_group_tests(tests, NULL, teardown);

@@ -340,14 +340,16 @@ static void a_stopped_partition_has_no_heartbeat(void **state)
 static void a_cpu_that_does_not_answer_is_told_once(void **state)
 {
     (void)state;
-    fake_cpu.kick_waits[2] = true;
+    fake_cpu.nmi_waits[2] = true;
     look_at(20 * HZ);
     look_at(22 * HZ - 1);
     assert_int_equal(told("has not answered"), 0);
     look_at(22 * HZ);
     look_at(30 * HZ);
     assert_int_equal(told("p: CPU 2 has not answered an NMI for 2 s"), 1);
-    fake_cpu.kick_waits[2] = false;
+    assert_int_equal(fake_cpu.nmis_again[2], 1); /* it may have been lost on the way */
+    assert_int_equal(fake_cpu.nmis_again[1], 0);
+    fake_cpu.nmi_waits[2] = false;
     look_at(31 * HZ);
     look_at(32 * HZ);
     assert_int_equal(told("p: CPU 2 answers again"), 1);
@@ -357,13 +359,13 @@ static void a_cpu_that_answers_now_and_then_is_well(void **state)
 {
     (void)state;
     for (uint64_t t = 20; t < 40; t++) {
-        fake_cpu.kick_waits[1] = true;
+        fake_cpu.nmi_waits[1] = true;
         look_at(t * HZ);
-        fake_cpu.kick_waits[1] = t % 2 == 0;
+        fake_cpu.nmi_waits[1] = t % 2 == 0;
         look_at(t * HZ + HZ / 2);
     }
-    /* Kicked so often that a kick always waits; but its guest exits. */
-    fake_cpu.kick_waits[1] = true;
+    /* Kicked so often that an NMI always waits; but its guest exits. */
+    fake_cpu.nmi_waits[1] = true;
     for (uint64_t t = 40; t < 60; t++) {
         p->vcpus[0].stats.exits[EXIT_KICK]++;
         look_at(t * HZ);
@@ -371,10 +373,28 @@ static void a_cpu_that_answers_now_and_then_is_well(void **state)
     assert_int_equal(told("has not answered"), 0);
 }
 
+/* The hardware's own NMIs: the first, and again when there are twice as many. */
+static void strange_nmis_are_told_now_and_then(void **state)
+{
+    (void)state;
+    look_at(20 * HZ);
+    assert_int_equal(told("that the hardware sent: "), 0);
+    fake_cpu.strange_nmi_cpu = 3;
+    for (uint32_t i = 1; i <= 20; i++) {
+        fake_cpu.strange_nmis = i;
+        look_at((20 + i) * HZ);
+        look_at((20 + i) * HZ + 1);
+    }
+    assert_int_equal(told("CPU 3: NMI number 1 that the hardware sent: "), 1);
+    assert_int_equal(told("CPU 3: NMI number 16 that the hardware sent"), 1);
+    assert_int_equal(told("that the hardware sent: "), 5);
+    assert_int_equal(p->starts, 1); /* no guest is to blame */
+}
+
 static void without_a_clock_nothing_is_judged(void **state)
 {
     (void)state;
-    fake_cpu.kick_waits[1] = true;
+    fake_cpu.nmi_waits[1] = true;
     supervise(20 * HZ, 0);
     supervise(40 * HZ, 0);
     assert_int_equal(told("has not answered"), 0);
@@ -399,6 +419,7 @@ int main(void)
         TEST(a_stopped_partition_has_no_heartbeat),
         TEST(a_cpu_that_does_not_answer_is_told_once),
         TEST(a_cpu_that_answers_now_and_then_is_well),
+        TEST(strange_nmis_are_told_now_and_then),
         TEST(without_a_clock_nothing_is_judged),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

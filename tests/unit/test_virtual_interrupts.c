@@ -10,8 +10,10 @@
 
 #include "core/virtual_interrupts.h"
 
+#include "core/acpi_tables.h"
 #include "core/exit_handle.h"
 #include "core/lifecycle.h"
+#include "core/local_apic.h"
 #include "tests/unit/fake_backend.h"
 #include "tests/unit/fake_cpu.h"
 #include "tests/unit/fake_guest.h"
@@ -240,6 +242,167 @@ static void device_messages_go_the_same_way(void **state)
     assert_int_equal(fake(1)->interrupt_vector, 0x61);
 }
 
+/* SDM vol. 3, "Interrupt Command Register (ICR)", destination shorthand: the destination field does not count. */
+static void shorthands_name_their_targets(void **state)
+{
+    (void)state;
+    static const struct {
+        uint64_t shorthand;
+        uint32_t first, second;
+    } cases[] = {{1, 1, 0}, {2, 1, 1}, {3, 0, 1}}; /* self, all, all but self */
+    for (size_t i = 0; i < array_size(cases); i++) {
+        uint8_t vector = (uint8_t)(0x41 + 0x10 * i);
+        fake(0)->interrupts = fake(1)->interrupts = 0;
+        write_msr(0, MSR_SVR, 0x1ff);
+        write_msr(0, MSR_ICR, cases[i].shorthand << 18 | ICR_TO(7) | vector);
+        assert_true(enters(0) && enters(1));
+        assert_int_equal(fake(0)->interrupts, cases[i].first);
+        assert_int_equal(fake(1)->interrupts, cases[i].second);
+    }
+}
+
+/* "Lowest Priority Delivery Mode": one of those that match gets it, not all. */
+static void lowest_priority_reaches_one(void **state)
+{
+    (void)state;
+    write_msr(0, MSR_SVR, 0x1ff);
+    write_msr(0, MSR_ICR, (uint64_t)0xffffffff << 32 | 0x100 | 0x41);
+    assert_true(enters(0) && enters(1));
+    assert_int_equal(fake(0)->interrupts + fake(1)->interrupts, 1);
+}
+
+/* xAPIC mode: the registers are in the page at FEE00000h, and in no other; messages go the same way. */
+static void the_page_answers_in_xapic_mode(void **state)
+{
+    (void)state;
+    write_msr(1, MSR_APIC_BASE, 0xfee00000);
+    write_msr(1, MSR_APIC_BASE, 0xfee00800);
+    assert_true(virtual_interrupts_owns_memory(&p->vcpus[1], 0xfee00000));
+    assert_true(virtual_interrupts_owns_memory(&p->vcpus[1], 0xfee00fff));
+    assert_false(virtual_interrupts_owns_memory(&p->vcpus[1], 0xfee01000));
+    assert_false(virtual_interrupts_owns_memory(&p->vcpus[1], 0xfedfffff));
+    assert_false(virtual_interrupts_owns_memory(&p->vcpus[0], 0xfee00000)); /* x2APIC mode: nothing is there */
+    struct bus_access id = {.address = 0xfee00020, .size = 4};
+    assert_true(virtual_interrupts_memory(&p->vcpus[1], &id));
+    assert_int_equal(id.value, 2u << 24);
+    id.address += 0x1000;
+    assert_false(virtual_interrupts_memory(&p->vcpus[1], &id));
+    write_msr(0, MSR_SVR, 0x1ff);
+    struct bus_access icr = {.address = 0xfee00300, .size = 4, .write = true, .value = 0x41 | 3 << 18};
+    assert_true(virtual_interrupts_memory(&p->vcpus[1], &icr));
+    assert_true(enters(0));
+    assert_int_equal(fake(0)->interrupt_vector, 0x41);
+}
+
+static void access_ioapic(uint32_t index, uint32_t value)
+{
+    struct platform_outcome outcome;
+    struct bus_access select = {.address = GUEST_IOAPIC_BASE, .size = 4, .write = true, .value = index};
+    struct bus_access window = {.address = GUEST_IOAPIC_BASE + 0x10, .size = 4, .write = true, .value = value};
+    assert_true(platform_memory(p->platform, &select, fake_cpu.clock, &outcome));
+    assert_true(platform_memory(p->platform, &window, fake_cpu.clock, &outcome));
+    partition_deliver(p, &outcome);
+}
+
+/* 82093AA, "Remote IRR": the local APIC's EOI of a level-triggered interrupt lets a line that is still high send again.
+ */
+static void an_eoi_reaches_the_ioapic(void **state)
+{
+    (void)state;
+    struct platform_outcome outcome;
+    static const struct {
+        uint16_t port;
+        uint8_t value;
+    } raise[] = {{GUEST_UART_PORT + 4, 0x0b}, {GUEST_UART_PORT + 1, 2}}; /* OUT2, transmitter empty */
+    access_ioapic(0x10 + 2 * GUEST_UART_IRQ + 1, 2u << 24);
+    access_ioapic(0x10 + 2 * GUEST_UART_IRQ, 0x8000 | 0x61); /* level */
+    for (size_t i = 0; i < array_size(raise); i++) {
+        struct bus_access a = {.address = raise[i].port, .size = 1, .write = true, .value = raise[i].value};
+        assert_true(platform_port(p->platform, &a, fake_cpu.clock, &outcome));
+        partition_deliver(p, &outcome);
+    }
+    assert_true(enters(1));
+    assert_int_equal(fake(1)->interrupt_vector, 0x61);
+    assert_true(enters(1));
+    assert_int_equal(fake(1)->interrupts, 1);
+    write_msr(1, MSR_EOI, 0);
+    assert_true(enters(1));
+    assert_int_equal(fake(1)->interrupts, 2);
+}
+
+/* The 8259s interrupt the first vCPU through LINT0, as firmware leaves it ("virtual wire mode"). */
+static void the_8259s_come_through_lint0(void **state)
+{
+    (void)state;
+    static const struct {
+        uint16_t port;
+        uint8_t value;
+    } writes[] = {
+        {0x20, 0x11}, {0x21, 0x30}, {0x21, 4},    {0x21, 3}, {0x21, 0xfe}, /* ICW1-4: from 30h, AEOI; IRQ 0 alone */
+        {0x43, 0x34}, {0x40, 0},    {0x40, 0x10},                          /* counter 0: rate generator */
+    };
+    uint64_t due;
+    for (size_t i = 0; i < array_size(writes); i++) {
+        struct platform_outcome outcome;
+        struct bus_access a = {.address = writes[i].port, .size = 1, .write = true, .value = writes[i].value};
+        assert_true(platform_port(p->platform, &a, fake_cpu.clock, &outcome));
+    }
+    assert_true(turn(0, &due)); /* a rise that nobody listened to may be waiting */
+    for (uint32_t before, i = 0; i < 3; i++) {
+        before = fake(0)->interrupts;
+        handle(0, (struct exit){.kind = EXIT_HALT, .length = 1});
+        assert_false(turn(0, &due));
+        assert_true(due != UINT64_MAX && due > fake_cpu.clock);
+        fake_cpu.clock = due;
+        assert_true(turn(0, &due));
+        assert_int_equal(fake(0)->interrupts, before + 1);
+        assert_int_equal(fake(0)->interrupt_vector, 0x30);
+    }
+    fake(0)->interrupts_blocked = true;
+    fake_cpu.clock = due;
+    uint32_t before = fake(0)->interrupts;
+    assert_true(turn(0, &due)); /* the window is waited for, with the interrupt not yet taken from the 8259s */
+    assert_int_equal(fake(0)->interrupts, before);
+    fake(0)->interrupts_blocked = false;
+    assert_true(turn(0, &due));
+    assert_int_equal(fake(0)->interrupts, before + 1);
+}
+
+/* An LVT entry whose delivery mode is NMI raises one on its own CPU (SDM vol. 3, "Local Vector Table"). */
+static void a_line_set_to_nmi_raises_one(void **state)
+{
+    (void)state;
+    enum { MSR_LVT_LINT1 = 0x836 };
+    write_msr(1, MSR_LVT_LINT1, 0x400);
+    assert_true(local_apic_post_line(p->vcpus[1].apic, LOCAL_APIC_LINT1, true));
+    assert_true(enters(1));
+    assert_int_equal(fake_cpu.kicks[2], 1); /* the requests have been looked at already: once more */
+    assert_true(enters(1));
+    assert_int_equal(fake(1)->nmis, 1);
+    assert_int_equal(fake(1)->interrupts, 0);
+}
+
+static void registers_are_read_back(void **state)
+{
+    (void)state;
+    write_msr(1, MSR_TPR, 0x35);
+    handle(1, (struct exit){.kind = EXIT_MSR_READ, .length = 2, .address = MSR_TPR});
+    assert_int_equal(p->vcpus[1].gpr[GPR_RAX], 0x35);
+    assert_int_equal(p->vcpus[1].gpr[GPR_RDX], 0);
+    handle(1, (struct exit){.kind = EXIT_MSR_READ, .length = 2, .address = MSR_EOI}); /* write-only */
+    assert_int_equal(fake(1)->exceptions, 1);
+    assert_int_equal(fake(1)->vector, 13);
+}
+
+/* Only CR8 is given to exit; anything else is a fault of ours or of the CPU, and ends the guest with its record. */
+static void another_control_register_ends(void **state)
+{
+    (void)state;
+    handle(1, (struct exit){.kind = EXIT_CONTROL_REGISTER, .length = 3, .address = 3, .write = true});
+    assert_int_equal(lifecycle_goal(p), GOAL_STOP);
+    assert_int_equal(fake(1)->dumps, 1);
+}
+
 static void pause_keeps_and_restart_forgets(void **state)
 {
     (void)state;
@@ -282,6 +445,14 @@ int main(void)
         TEST(page_cannot_be_moved),
         TEST(device_messages_go_the_same_way),
         TEST(pause_keeps_and_restart_forgets),
+        TEST(shorthands_name_their_targets),
+        TEST(lowest_priority_reaches_one),
+        TEST(the_page_answers_in_xapic_mode),
+        TEST(an_eoi_reaches_the_ioapic),
+        TEST(the_8259s_come_through_lint0),
+        TEST(a_line_set_to_nmi_raises_one),
+        TEST(registers_are_read_back),
+        TEST(another_control_register_ends),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

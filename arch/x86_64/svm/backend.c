@@ -104,10 +104,12 @@ static enum svm_entered enter(struct vcpu *vcpu)
     if (svm_nmi_waits_for_event(vcpu)) {
         /* Held until VMRUN, this NMI ends the guest directly behind the delivery, before its first instruction. */
         __asm__ volatile("clgi" : : : "memory");
+        percpu_this()->nmi_own = true;
         apic_send_nmi(percpu_this()->apic_id);
     }
     enum svm_entered entered = 
         svm_enter(vcpu, s->vmcb_address.raw, heap_phys(host_pages[cpu_current()].vmcb).raw, v);
+    percpu_this()->nmi_own = false;
     if (entered == SVM_KICKED) {
         s->rewritten = s->attempt_holds;
         return entered;
@@ -195,7 +197,7 @@ static const struct nested_format npt_format = {
     .table = 0x27, /* P, R/W, U/S, A */
     .leaf = 0x65,  /* P, U/S, A, D */
     .leaf_large = 1u << 7,
-    .write_back = 0,     /* entry 0 of the host's PAT: firmware and we leave it write-back */
+    .write_back = 0,     /* entry 0 of the host's PAT, as cpu_protect sets it: write-back */
     .uncached = 3u << 3, /* PCD, PWT: entry 3 */
     .read = 0,
     .write = 2,

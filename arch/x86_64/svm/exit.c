@@ -93,6 +93,9 @@ bool svm_exit_decode(struct vcpu *vcpu, struct exit *exit)
     case SVM_EXIT_IRET:
         svm_nmi_iret_exit(vcpu);
         return false;
+    case SVM_EXIT_TASK_SWITCH:
+        exit->address = svm_vmcb(vcpu)->control.exit_info1 & 0xffff;
+        return plain(exit, EXIT_TASK_SWITCH);
     case SVM_EXIT_NPF:
         return memory_decode(vcpu, exit);
     default:

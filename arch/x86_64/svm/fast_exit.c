@@ -61,8 +61,7 @@ bool svm_fast_wrmsr(struct vcpu *vcpu)
 {
     struct vmcb *v = svm_vmcb(vcpu);
     uint64_t next = v->control.next_rip;
-    bool icr = (uint32_t)vcpu->gpr[GPR_RCX] == MSR_X2APIC_ICR;
-    if (!is_plain(v, next) || !(icr ? fast_icr_write(vcpu) : fast_apic_write(vcpu)))
+    if (!is_plain(v, next) || !(vcpu->apic != NULL ? fast_apic_write(vcpu) : fast_icr_write(vcpu)))
         return false;
     advance(v, next);
     return true;

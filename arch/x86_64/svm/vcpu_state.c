@@ -22,7 +22,6 @@ enum {
 #define ATTRIBUTE_LONG  (1u << 9)
 #define ATTRIBUTE_D     (1u << 10)
 #define CR0_AFTER_RESET (CR0_CD | CR0_NW | CR0_ET)
-#define PAT_AFTER_RESET 0x0007040600070406ull
 #define DR6_AFTER_RESET 0xffff0ff0ull
 #define DR7_AFTER_RESET 0x400ull
 #define VECTOR_DB       1u
@@ -125,6 +124,7 @@ static void in_place_reset(struct vcpu *vcpu)
 {
     bool has_rdtscp = cpu_msr_write(MSR_IA32_TSC_AUX, 0);
     (void)has_rdtscp; /* without it there is nothing to clear */
+    msr_write(MSR_IA32_PAT, PAT_AFTER_RESET); /* ours as well; QEMU 7.2 lets a guest write it through */
     __asm__ volatile("mov %0, %%dr0; mov %0, %%dr1; mov %0, %%dr2; mov %0, %%dr3" : : "r"(0ull));
     cpu_fpu_reset();
     vcpu->xcr0 = 1;

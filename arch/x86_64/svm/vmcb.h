@@ -186,6 +186,7 @@ enum svm_exit_code {
     SVM_EXIT_INVLPGA = 0x07a,
     SVM_EXIT_IOIO = 0x07b,
     SVM_EXIT_MSR = 0x07c,
+    SVM_EXIT_TASK_SWITCH = 0x07d,
     SVM_EXIT_SHUTDOWN = 0x07f,
     SVM_EXIT_VMRUN = 0x080,
     SVM_EXIT_VMMCALL = 0x081,

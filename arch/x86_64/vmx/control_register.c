@@ -10,7 +10,7 @@
 /* What a guest may set in CR4 and then owns. Everything else is refused, hidden in CPUID, or kept by the host. */
 #define CR4_GUEST_OWNS                                                                                                 \
     (0x3ull | CR4_TSD | CR4_DE | CR4_PSE | CR4_PAE | CR4_PGE | CR4_PCE | CR4_OSFXSR | CR4_OSXMMEXCPT | CR4_UMIP |      \
-     CR4_FSGSBASE | CR4_PCIDE | CR4_OSXSAVE | CR4_SMEP | CR4_SMAP)
+     CR4_FSGSBASE | CR4_PCIDE | CR4_OSXSAVE | CR4_SMEP | CR4_SMAP | CR4_PKE)
 /* Accepted and shown, kept set in the CPU whatever the guest writes. */
 #define CR4_SHOWN CR4_MCE
 

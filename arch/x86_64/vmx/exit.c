@@ -16,7 +16,7 @@ void trap_nmi_unblock(void); /* trap_entry.S */
 #define DR6_BS               (1ull << 14)
 #define DR7_GD               (1ull << 13)
 #define DEBUGCTL_LBR         1ull
-enum { VECTOR_UD = 6, VECTOR_GP = 13, VECTOR_AC = 17, VECTOR_DB = 1 };
+enum { VECTOR_DB = 1, VECTOR_UD = 6, VECTOR_GP = 13, VECTOR_AC = 17, VECTOR_MC = 18 };
 
 void vmx_inject(uint8_t vector, unsigned type, bool has_error, uint32_t error)
 {
@@ -64,7 +64,7 @@ static bool exception_decode(struct exit *exit)
     uint32_t info = (uint32_t)vmcs_read(VMCS_EXIT_INTERRUPTION);
     if (INTERRUPTION_TYPE(info) == INTERRUPTION_NMI) {
         trap_nmi_unblock();
-        cpu_check_stopping();
+        cpu_nmi_taken();
         exit->kind = EXIT_KICK;
         return true;
     }
@@ -149,6 +149,10 @@ bool vmx_exit_decode(struct vcpu *vcpu, struct exit *exit)
     uint32_t reason = (uint32_t)vmcs_read(VMCS_EXIT_REASON);
     memset(exit, 0, sizeof *exit);
     exit->raw_reason = reason;
+    if ((reason & 0xffff) == VMX_REASON_MACHINE_CHECK_AT_ENTRY) {
+        exit->vector = VECTOR_MC;
+        return plain(exit, EXIT_EXCEPTION);
+    }
     if (reason & REASON_ENTRY_FAILURE) {
         exit->raw_detail = vmcs_read(VMCS_EXIT_QUALIFICATION);
         return plain(exit, EXIT_ENTRY_FAILED);
@@ -165,6 +169,9 @@ bool vmx_exit_decode(struct vcpu *vcpu, struct exit *exit)
         return plain(exit, EXIT_INTERRUPT);
     case VMX_REASON_TRIPLE_FAULT:
         return plain(exit, EXIT_TRIPLE_FAULT);
+    case VMX_REASON_TASK_SWITCH: /* "Exit Qualification for Task Switches" */
+        exit->address = vmcs_read(VMCS_EXIT_QUALIFICATION) & 0xffff;
+        return plain(exit, EXIT_TASK_SWITCH);
     case VMX_REASON_INTERRUPT_WINDOW:
         return plain(exit, EXIT_INTERRUPT_WINDOW);
     case VMX_REASON_NMI_WINDOW:
@@ -204,6 +211,7 @@ bool vmx_exit_decode(struct vcpu *vcpu, struct exit *exit)
     case VMX_REASON_MONITOR:
     case VMX_REASON_INVEPT:
     case VMX_REASON_INVVPID:
+    case VMX_REASON_ENCLS:
         return refused_instruction(exit, VECTOR_UD);
     default:
         exit->raw_detail = vmcs_read(VMCS_EXIT_QUALIFICATION);

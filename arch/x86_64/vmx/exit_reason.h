@@ -33,3 +33,4 @@
 #define VMX_REASON_INVVPID                53
 #define VMX_REASON_WBINVD                 54
 #define VMX_REASON_XSETBV                 55
+#define VMX_REASON_ENCLS                  60

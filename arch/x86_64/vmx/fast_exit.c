@@ -56,7 +56,7 @@ bool vmx_fast_wrmsr(struct vcpu *vcpu)
 {
     if (!is_plain(field_read(VMCS_GUEST_RIP)))
         return false;
-    return (uint32_t)vcpu->gpr[GPR_RCX] == MSR_X2APIC_ICR ? fast_icr_write(vcpu) : fast_apic_write(vcpu);
+    return vcpu->apic != NULL ? fast_apic_write(vcpu) : fast_icr_write(vcpu);
 }
 
 /* The timer of a vCPU whose local APIC is a model; the exit has acknowledged the interrupt. */

@@ -23,6 +23,7 @@
 #define VMCS_IO_BITMAP_A            0x2000
 #define VMCS_IO_BITMAP_B            0x2002
 #define VMCS_MSR_BITMAP             0x2004
+#define VMCS_ENCLS_EXITING_BITMAP   0x202e
 #define VMCS_TSC_OFFSET             0x2010
 #define VMCS_EPT_POINTER            0x201a
 #define VMCS_GUEST_PHYSICAL_ADDRESS 0x2400

@@ -20,7 +20,6 @@ enum {
     RIGHTS_TSS32_BUSY = 0x008b,
 };
 #define CR0_AFTER_RESET (CR0_CD | CR0_NW | CR0_ET)
-#define PAT_AFTER_RESET 0x0007040600070406ull
 #define DR6_AFTER_RESET 0xffff0ff0ull
 #define DR7_AFTER_RESET 0x400ull
 #define VECTOR_DB       1u
@@ -93,11 +92,13 @@ static void controls_write(const struct vcpu *vcpu, struct vmx_vcpu *v)
                   c->processor);
     v->secondary_controls =
         vmx_legal(SECONDARY_EPT | SECONDARY_RDTSCP | SECONDARY_VPID | SECONDARY_WBINVD_EXITING |
-                      SECONDARY_UNRESTRICTED_GUEST | SECONDARY_INVPCID,
+                      SECONDARY_UNRESTRICTED_GUEST | SECONDARY_INVPCID | SECONDARY_ENCLS_EXITING,
                   c->secondary);
     vmcs_write(VMCS_PIN_CONTROLS, v->pin_controls);
     vmcs_write(VMCS_PROCESSOR_CONTROLS, v->processor_controls);
     vmcs_write(VMCS_SECONDARY_CONTROLS, v->secondary_controls);
+    if (v->secondary_controls & SECONDARY_ENCLS_EXITING) /* a CPU without it has no SGX, nor the field */
+        vmcs_write(VMCS_ENCLS_EXITING_BITMAP, UINT64_MAX);
     vmcs_write(VMCS_EXIT_CONTROLS,
                vmx_legal(EXIT_CONTROL_SAVE_DEBUG | EXIT_CONTROL_HOST_64BIT | EXIT_CONTROL_ACKNOWLEDGE | EXIT_CONTROL_SAVE_PAT |
                              EXIT_CONTROL_LOAD_PAT | EXIT_CONTROL_SAVE_EFER | EXIT_CONTROL_LOAD_EFER |

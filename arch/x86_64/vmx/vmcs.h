@@ -39,6 +39,7 @@ enum vmcs_segment { SEGMENT_ES, SEGMENT_CS, SEGMENT_SS, SEGMENT_DS, SEGMENT_FS, 
 #define SECONDARY_WBINVD_EXITING     (1u << 6)
 #define SECONDARY_UNRESTRICTED_GUEST (1u << 7)
 #define SECONDARY_INVPCID            (1u << 12)
+#define SECONDARY_ENCLS_EXITING      (1u << 15)
 
 /* "Primary VM-Exit Controls" */
 #define EXIT_CONTROL_SAVE_DEBUG   (1u << 2)
