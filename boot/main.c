@@ -37,7 +37,7 @@ static struct config config;
 static struct plan plan;
 static const struct backend *backend;
 
-/* What the loader has left: first its information, of which nothing is needed any more when the configuration is read. */
+/* What the loader has left: first its information, which nobody needs any more when the configuration is read. */
 static char text[MULTIBOOT2_MAX_SIZE];
 _Static_assert((size_t)CONFIG_MAX_SIZE <= sizeof text, "the configuration fits too");
 

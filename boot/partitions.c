@@ -1,5 +1,6 @@
 #include "boot/partitions.h"
 
+#include "arch/x86_64/backends.h"
 #include "arch/x86_64/heap.h"
 #include "arch/x86_64/percpu.h"
 #include "core/bytes.h"
@@ -8,10 +9,9 @@
 #include "core/nested.h"
 
 enum {
-    CPU_PAGES = PERCPU_PAGES + 2,    /* host-save area and VMCB, or the VMXON region */
-    VCPU_PAGES = 2,                  /* VMCB and its copy, or VMCS */
-    VCPU_LOOSE = 2 * HEAP_ALIGNMENT, /* the backend's own small part */
-    SHARED_PAGES = 24,               /* bitmaps; our own page tables, the CPUs' and the heap's part of them aside */
+    CPU_PAGES = PERCPU_PAGES + 2, /* host-save area and VMCB, or the VMXON region */
+    VCPU_PAGES = 1,               /* VMCB or VMCS */
+    SHARED_PAGES = 24,            /* bitmaps; our own page tables, the CPUs' and the heap's part of them aside */
     CPUS_PER_TABLE = 32,
     TABLES_PER_GIB = 2, /* a directory, and one more */
     TABLES_MORE = 5,    /* the upper two levels, firmware's places, the ends */
@@ -30,11 +30,14 @@ static uint64_t memory_limit(const struct machine *machine)
 static uint64_t pages_of(uint64_t bytes) { return (bytes + PAGE_SIZE - 1) / PAGE_SIZE; }
 static uint64_t loose(uint64_t bytes) { return bytes + HEAP_ALIGNMENT; }
 
-/* What create() below allocates. */
+/* What create() below allocates. Only a partition that surely has its CPUs' own local APICs needs no models of them. */
 static uint64_t partition_pages(const struct config_partition *config, const struct machine *machine)
 {
     uint64_t vcpus = config->cpu_count, memory = config->memory;
-    uint64_t vcpu = sizeof(struct vcpu) + sizeof(struct local_apic) + sizeof(uint32_t) + VCPU_LOOSE;
+    bool direct = config->interrupts != INTERRUPTS_VIRTUAL && config->boot != BOOT_FIRMWARE && machine->caps.x2apic &&
+                  machine->caps.guest_timer;
+    uint64_t vcpu =
+        sizeof(struct vcpu) + (direct ? 0 : sizeof(struct local_apic)) + sizeof(uint32_t) + loose(BACKEND_VCPU_BYTES);
     uint64_t objects = loose(platform_size()) + loose(sizeof(struct ring)) + vcpus * vcpu + 2 * HEAP_ALIGNMENT;
     uint64_t tables = TABLES_MORE + TABLES_PER_GIB * (memory / GIB + 1);
     if (!machine->caps.nested_2m)

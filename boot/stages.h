@@ -7,8 +7,8 @@
 void stages_begin(void);
 
 /*
- * The stage of that name is over; what was said in it is drawn on the screen. `name` is one word and stays the caller's;
- * more than STAGES_MAX are not kept.
+ * The stage of that name is over; what was said in it is drawn on the screen. `name` is one word and stays the
+ * caller's; more than STAGES_MAX are not kept.
  */
 enum { STAGES_MAX = 10 };
 void stages_over(const char *name);

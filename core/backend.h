@@ -47,6 +47,13 @@ struct backend {
     void (*inject_interrupt)(struct vcpu *vcpu, uint8_t vector);
     void (*interrupt_quiet)(struct vcpu *vcpu);
 
+    /*
+     * Virtual mode, before each entry of the run loop: what stands in vcpu->apic is final, and the CPU is told as much
+     * of it as it works with. True: it takes what is requested there by itself, at once or when the guest can, and
+     * reports level-triggered ends (EXIT_INTERRUPT_ENDED); the three above then serve what comes from the 8259s.
+     */
+    bool (*interrupt_offer)(struct vcpu *vcpu);
+
     /* Asks for EXIT_TIMER after `ticks` TSC ticks in the guest; 0: never. False: this backend has no such timer. */
     bool (*set_timer)(struct vcpu *vcpu, uint64_t ticks);
 

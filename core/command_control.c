@@ -4,31 +4,11 @@
 #include "core/cpu.h"
 #include "core/lifecycle.h"
 
-/* What a goal is called while it is carried out, and the answers when it can not be. */
-struct goal_words {
-    const char *doing;
-    const char *already;
-    const char *impossible;
+/* What a goal is called while it is carried out. */
+static const char *const doing[] = {
+    [GOAL_NONE] = "",         [GOAL_START] = "starting",  [GOAL_STOP] = "stopping", [GOAL_RESTART] = "restarting",
+    [GOAL_PAUSE] = "pausing", [GOAL_RESUME] = "resuming",
 };
-
-static struct goal_words goal_words(enum partition_goal goal)
-{
-    switch (goal) {
-    case GOAL_START:
-        return (struct goal_words){"starting", "is running already", "can not be started now"};
-    case GOAL_STOP:
-        return (struct goal_words){"stopping", "is stopped already", "is not running"};
-    case GOAL_RESTART:
-        return (struct goal_words){"restarting", "is restarting already", "is not running: use 'start'"};
-    case GOAL_PAUSE:
-        return (struct goal_words){"pausing", "is paused already", "is not running: only then it can be paused"};
-    case GOAL_RESUME:
-        return (struct goal_words){"resuming", "is running already", "is not paused"};
-    case GOAL_NONE:
-        break;
-    }
-    return (struct goal_words){"", "", ""};
-}
 
 enum partition_state partition_state_now(const struct partition *p)
 {
@@ -39,7 +19,7 @@ const char *partition_state_text(const struct partition *p)
 {
     enum partition_goal goal = lifecycle_goal(p);
     if (goal != GOAL_NONE)
-        return goal_words(goal).doing;
+        return doing[goal];
     switch (partition_state_now(p)) {
     case PARTITION_STOPPED:
         return "stopped";
@@ -63,30 +43,40 @@ void partition_reason_copy(struct partition *p, char reason[PARTITION_REASON_SIZ
     reason[length] = '\0';
 }
 
+/* Why nothing is done, and what would be: the state does not change, for nothing is under way. */
+static void refuse(struct sink *out, const struct partition *p, enum partition_goal goal)
+{
+    enum partition_state state = partition_state_now(p);
+    const char *hint = " already";
+    if (state == PARTITION_PAUSED && goal == GOAL_START)
+        hint = ": 'resume' lets it go on, 'restart' begins anew";
+    else if (state == PARTITION_STOPPED && goal != GOAL_STOP)
+        hint = ": 'start' starts it";
+    sink_print(out, "%s is %s%s\n", partition_name(p), partition_state_text(p), hint);
+}
+
 bool command_lifecycle(struct command_context *context, struct command_run *run)
 {
     struct partition *p = run->partition;
     enum partition_goal goal = run->command->goal;
-    struct goal_words words = goal_words(goal);
     struct sink *out = &context->out->sink;
-    switch (lifecycle_ask(p, goal)) {
-    case LIFECYCLE_ACCEPTED:
+    enum lifecycle_answer answer = lifecycle_ask(p, goal);
+    if (answer == LIFECYCLE_ACCEPTED || answer == LIFECYCLE_LATER)
         context->asked[p - partition_table.partitions] = goal;
-        sink_print(out, "%s: %s\n", partition_name(p), words.doing);
+    switch (answer) {
+    case LIFECYCLE_ACCEPTED:
+        sink_print(out, "%s: %s\n", partition_name(p), doing[goal]);
         break;
     case LIFECYCLE_ALREADY:
-        sink_print(out, "%s %s\n", partition_name(p), words.already);
-        break;
     case LIFECYCLE_NOT_RUNNING:
-        sink_print(out, "%s %s\n", partition_name(p), words.impossible);
+        refuse(out, p, goal);
         break;
     case LIFECYCLE_BUSY:
         sink_print(out, "%s is still %s, and another command waits for that: try again\n", partition_name(p),
                    partition_state_text(p));
         break;
     case LIFECYCLE_LATER:
-        context->asked[p - partition_table.partitions] = goal;
-        sink_print(out, "%s is still %s: %s comes next\n", partition_name(p), partition_state_text(p), words.doing);
+        sink_print(out, "%s is still %s: %s comes next\n", partition_name(p), partition_state_text(p), doing[goal]);
         break;
     }
     return false;

@@ -22,6 +22,7 @@
  *     entry      = 0x100000          # flat only: where it starts (default: load)
  *     console    = uart              # uart | none
  *     interrupts = any               # direct | virtual | any: direct where the CPUs allow it, else virtual
+ *     acceleration = yes             # no: virtual interrupts without the CPU's help, to compare
  *     start      = auto              # auto | manual
  *     on_stop    = stay              # stay | restart | halt-box | reboot-box
  *
@@ -111,6 +112,7 @@ struct config_partition {
     enum partition_console console;
     enum interrupt_mode interrupts;
     struct config_place interrupts_place;
+    bool acceleration;
     enum start_mode start;
     enum stop_action on_stop;
 

@@ -37,6 +37,7 @@ void config_partition_defaults(struct config_partition *partition)
     partition->boot = BOOT_LINUX;
     partition->console = CONSOLE_UART;
     partition->interrupts = INTERRUPTS_ANY;
+    partition->acceleration = true;
     partition->start = START_AUTO;
     partition->on_stop = ON_STOP_STAY;
 }
@@ -198,6 +199,11 @@ static void set_interrupts(struct config_parser *parser, struct config_text valu
     parser->partition->interrupts_place = value.place;
 }
 
+static void set_acceleration(struct config_parser *parser, struct config_text value)
+{
+    text_value_yes_no(&parser->report, value, &parser->partition->acceleration);
+}
+
 static void set_start(struct config_parser *parser, struct config_text value)
 {
     int choice = 0;
@@ -227,6 +233,7 @@ static const struct config_key partition_keys[] = {
     {"cmdline", set_cmdline, FOR_LINUX | FOR_MODULES, true, NULL},
     {"console", set_console, FOR_EVERY_BOOT, false, NULL},
     {"interrupts", set_interrupts, FOR_EVERY_BOOT, false, NULL},
+    {"acceleration", set_acceleration, FOR_EVERY_BOOT, false, NULL},
     {"start", set_start, FOR_EVERY_BOOT, false, NULL},
     {"on_stop", set_on_stop, FOR_EVERY_BOOT, false, NULL},
     {"fault.triple-fault", config_set_fault, FOR_EVERY_BOOT, false, NULL},

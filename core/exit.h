@@ -24,6 +24,8 @@
     X(EXCEPTION, "exception")                                                                                          \
     X(INTERRUPT, "interrupt")                 /* an external interrupt (virtual mode) */                               \
     X(INTERRUPT_WINDOW, "interrupt-window")   /* the guest can take an interrupt now */                                \
+    X(INTERRUPT_ENDED, "interrupt-ended")     /* the CPU itself has ended a level-triggered interrupt */               \
+    X(APIC_WRITTEN, "apic-written")           /* the CPU itself has written a local APIC register */                   \
     X(NMI_WINDOW, "nmi-window")               /* the guest can take an NMI now */                                      \
     X(TASK_SWITCH, "task-switch")             /* by hardware, through a TSS or a task gate */                          \
     X(TRIPLE_FAULT, "triple-fault")                                                                                    \
@@ -47,10 +49,10 @@ struct exit {
     bool own;          /* MEMORY: the access itself was refused, and not one to the guest's page tables on its way */
     bool string;       /* PORT: INS or OUTS */
     bool repeat;       /* PORT: with REP */
-    uint8_t vector;    /* EXCEPTION, INSTRUCTION (what to inject) */
+    uint8_t vector;    /* EXCEPTION, INSTRUCTION (what to inject), INTERRUPT_ENDED */
     uint8_t gpr;       /* CONTROL_REGISTER: the general register, enum gpr */
     uint64_t address;  /* PORT: port number; MEMORY: guest-physical; MSR: number; CONTROL_REGISTER: number;
-                          TASK_SWITCH: selector of the new TSS */
+                          APIC_WRITTEN: offset in the page; TASK_SWITCH: selector of the new TSS */
     uint64_t value;    /* PORT write, MSR write: what is written */
     uint64_t raw_reason; /* the hardware's own record, for messages only */
     uint64_t raw_detail;

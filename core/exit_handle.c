@@ -113,6 +113,17 @@ static void exit_task_priority(struct vcpu *vcpu, const struct backend *backend,
     backend->advance(vcpu, exit);
 }
 
+/* The CPU has done it, and left what it means to the model. */
+static void exit_local_apic(struct vcpu *vcpu, const struct backend *backend, const struct exit *exit)
+{
+    if (vcpu->apic == NULL)
+        end_unknown(vcpu, backend, exit);
+    else if (exit->kind == EXIT_INTERRUPT_ENDED)
+        virtual_interrupts_ended(vcpu, exit->vector);
+    else
+        virtual_interrupts_written(vcpu, exit->address);
+}
+
 void exit_handle(struct vcpu *vcpu, const struct backend *backend, const struct exit *exit)
 {
     switch (exit->kind) {
@@ -123,6 +134,10 @@ void exit_handle(struct vcpu *vcpu, const struct backend *backend, const struct 
         return;
     case EXIT_INTERRUPT: /* the CPU's own timer, or a late message */
         cpu_take_interrupts();
+        return;
+    case EXIT_INTERRUPT_ENDED:
+    case EXIT_APIC_WRITTEN:
+        exit_local_apic(vcpu, backend, exit);
         return;
     case EXIT_HALT:
         backend->advance(vcpu, exit);

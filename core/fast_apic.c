@@ -32,8 +32,8 @@ static bool write_deadline(struct vcpu *vcpu, uint64_t value)
 }
 
 /*
- * A plain interrupt to another vCPU, whose number is its local APIC's id; one to itself is the run loop's to deliver. Kept
- * out of its caller, where an EOI would have to save the registers that this needs.
+ * A plain interrupt to another vCPU, whose number is its local APIC's id; one to itself is the run loop's to deliver.
+ * Kept out of its caller, where an EOI would have to save the registers that this needs.
  */
 static __attribute__((noinline)) bool send(struct vcpu *vcpu, uint64_t value)
 {
@@ -69,13 +69,13 @@ static bool is_quiet(const struct vcpu *vcpu)
     return vcpu->index != 0 || !platform_extint(vcpu->partition->platform);
 }
 
-int fast_apic_timer(struct vcpu *vcpu)
+int fast_apic_timer(struct vcpu *vcpu, bool by_itself)
 {
     uint64_t now = cpu_clock();
 
     if (vcpu->apic == NULL || now >= vcpu->loop_due || !is_quiet(vcpu))
         return -1;
-    int vector = local_apic_fast_timer(vcpu->apic, now);
+    int vector = by_itself ? local_apic_fast_request(vcpu->apic, now) : local_apic_fast_timer(vcpu->apic, now);
     if (vector >= 0)
         cpu_timer_set(vcpu->loop_due); /* the guest's deadline is gone */
     return vector;

@@ -11,7 +11,7 @@ bool must_check fast_apic_read(struct vcpu *vcpu);
 bool must_check fast_apic_write(struct vcpu *vcpu);
 
 /*
- * This CPU's timer has ended the guest, which can take an interrupt. The vector to inject, the timer set anew; -1:
- * nothing done.
+ * This CPU's timer has ended the guest. The vector to inject, which the guest can take (`by_itself`: to tell the CPU
+ * of, which takes it by itself when the guest can), the timer set anew; -1: nothing done.
  */
-int fast_apic_timer(struct vcpu *vcpu);
+int fast_apic_timer(struct vcpu *vcpu, bool by_itself);

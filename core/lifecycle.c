@@ -167,16 +167,16 @@ static struct verdict decide(struct partition *p, enum fault_class class, uint64
     return v;
 }
 
-bool lifecycle_end_is_told(struct partition *p, uint64_t now)
+bool lifecycle_is_told(struct partition *p, uint64_t now)
 {
     uint32_t untold;
     spin_lock(&p->fault_lock);
     enum fault_news news = fault_pace_add(&p->ends, now, p->machine->tsc_hz, &untold);
     spin_unlock(&p->fault_lock);
     if (untold != 0)
-        log_line("%s: ended %u times more, which was not told", partition_name(p), untold);
+        log_line("%s: %u resets or faults before this one were not told", partition_name(p), untold);
     if (news == FAULT_CLOSED)
-        log_line("%s: has ended %u times within a minute: further ends are only counted, see STARTS in 'list'",
+        log_line("%s: more than %u resets or faults within a minute: the rest is not told, see its STARTS in 'list'",
                  partition_name(p), FAULT_PACE_MOST);
     return news == FAULT_NEWS;
 }
@@ -186,13 +186,13 @@ static void restart_apply(struct partition *p, enum fault_class class, const str
     if (v->rule.limit == 0) {
         p->quick_ends = v->quick_ends;
         if (!v->again)
-            log_line("%s: ended %u times within a second of its start: not restarted again", partition_name(p),
-                     v->quick_ends);
+            log_line("%s: ended %u times within a second of its start: not restarted again, 'start' tries anew",
+                     partition_name(p), v->quick_ends);
         return;
     }
     if (!v->again) {
-        log_line("%s: its restarts are used up, fault.%s = restart %u/%us: it stays stopped", partition_name(p),
-                 fault_class_name(class), v->rule.limit, v->rule.seconds);
+        log_line("%s: its restarts are used up, fault.%s = restart %u/%us: it stays stopped, 'start' tries anew",
+                 partition_name(p), fault_class_name(class), v->rule.limit, v->rule.seconds);
         return;
     }
     spin_lock(&p->fault_lock);
@@ -249,9 +249,10 @@ void lifecycle_fault(struct partition *p, enum fault_class class, const char *fo
         lifecycle_reason_put(p, text);
     uint64_t now = cpu_clock();
     struct verdict verdict = decide(p, class, now);
-    verdict.told = lifecycle_end_is_told(p, now) || !verdict.again;
+    verdict.told = lifecycle_is_told(p, now) || !verdict.again;
     if (verdict.told) {
-        log_line("%s: stopped: %s", partition_name(p), text);
+        log_line("%s: stopped: %s%s", partition_name(p), text,
+                 verdict.again && verdict.rule.limit == 0 ? ": it starts again" : "");
         crash_record_line("%s: stopped: %s", partition_name(p), text);
     }
     /* Several vCPUs may end at once: that is one end. Nothing is restarted before the caller's vCPU has parked. */
@@ -266,7 +267,7 @@ void lifecycle_guest_reset(struct partition *p)
         lifecycle_fault(p, FAULT_RESET, "reset by the guest");
         return;
     }
-    if (lifecycle_end_is_told(p, cpu_clock()))
+    if (lifecycle_is_told(p, cpu_clock()))
         log_line("%s: reset by the guest", partition_name(p));
     (void)goal_impose(p, GOAL_RESTART); /* false: what is under way ends this life anyhow */
 }

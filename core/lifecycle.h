@@ -30,10 +30,10 @@ void lifecycle_fault(struct partition *p, enum fault_class class, const char *fo
     __attribute__((format(printf, 3, 4)));
 
 /*
- * Whether the log tells of one more end, at TSC value `now`, of a partition that goes on or starts again: one that ends
- * all the time does not fill it. Says itself what is left out.
+ * Whether the log tells of one more reset or fault, at TSC value `now`, of a partition that goes on or starts again:
+ * one that does so all the time does not fill it. Says itself what is left out.
  */
-bool must_check lifecycle_end_is_told(struct partition *p, uint64_t now);
+bool must_check lifecycle_is_told(struct partition *p, uint64_t now);
 
 /* The guest pulled its reset line: if the rule for that is not another one it starts again, as a PC would. */
 void lifecycle_guest_reset(struct partition *p);

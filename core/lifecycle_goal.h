@@ -17,8 +17,7 @@ static inline uint32_t lifecycle_goal_word(const struct partition *p)
     return __atomic_load_n(&p->goal, __ATOMIC_ACQUIRE);
 }
 
-/* The boot CPU has carried out the goal of `word`, which has nothing next: settles it, or begins what was to come next.
- */
+/* The boot CPU has carried out the goal of `word`, without what is next in it: settles it, or begins what is next. */
 void lifecycle_goal_done(struct partition *p, uint32_t word);
 
 /* Makes every CPU of the partition look at it. */

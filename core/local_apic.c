@@ -10,28 +10,32 @@
 
 #include "core/bytes.h"
 
-enum { REGISTER_STRIDE = 0x10, REGISTER_END = 0x400, CR8_MAX = 15, CR8_SHIFT = 4 };
+enum { CR8_MAX = 15, CR8_SHIFT = 4 };
+
+/* Those that the mode decides. */
+static void name_itself(struct local_apic *lapic)
+{
+    bool x2apic = local_apic_mode(lapic) == APIC_MODE_X2APIC;
+    uint32_t id = lapic->config.id;
+
+    local_apic_put(lapic, APIC_ID, x2apic ? id : id << XAPIC_ID_SHIFT);
+    local_apic_put(lapic, APIC_LDR, x2apic ? local_apic_x2apic_ldr(id) : 0);
+}
 
 /* "Local APIC State After Power-Up or Reset". The counter's state beyond its registers goes with them. */
 static void reset_registers(struct local_apic *lapic)
 {
-    bool x2apic = local_apic_mode(lapic) == APIC_MODE_X2APIC;
-
-    __atomic_store_n(&lapic->ldr, x2apic ? local_apic_x2apic_ldr(lapic->config.id) : 0, __ATOMIC_RELAXED);
-    __atomic_store_n(&lapic->dfr, DFR_FLAT, __ATOMIC_RELAXED);
-    lapic->tpr = 0;
-    lapic->svr = SVR_RESET;
-    lapic->esr = 0;
+    for (uint32_t offset = 0; offset < LOCAL_APIC_REGISTERS_SIZE; offset += APIC_STRIDE)
+        local_apic_put(lapic, offset, 0);
+    local_apic_put(lapic, APIC_VERSION, APIC_VERSION_VALUE);
+    local_apic_put(lapic, APIC_DFR, DFR_FLAT);
+    local_apic_put(lapic, APIC_SVR, SVR_RESET);
+    local_apic_lvt_mask_all(lapic);
+    name_itself(lapic);
+    lapic->changes = LOCAL_APIC_CHANGED_VECTORS | LOCAL_APIC_CHANGED_REST;
     lapic->errors = 0;
     lapic->error_signalled = false;
-    lapic->icr_low = 0;
-    lapic->icr_high = 0;
-    for (uint32_t entry = 0; entry < LOCAL_APIC_LVTS; entry++)
-        lapic->lvt[entry] = LVT_MASKED;
     memset(&lapic->timer, 0, sizeof lapic->timer);
-    memset(lapic->irr, 0, sizeof lapic->irr);
-    memset(lapic->isr, 0, sizeof lapic->isr);
-    memset(lapic->tmr, 0, sizeof lapic->tmr);
     lapic->extint_message = false;
 }
 
@@ -64,8 +68,9 @@ static bool change_mode(struct local_apic *lapic, uint64_t mode)
         return false;
     __atomic_store_n(&lapic->base, (lapic->base & ~APIC_BASE_MODE) | mode, __ATOMIC_RELAXED);
     if (mode == APIC_MODE_X2APIC) {
-        __atomic_store_n(&lapic->ldr, local_apic_x2apic_ldr(lapic->config.id), __ATOMIC_RELAXED);
-        lapic->icr_high = 0; /* holds 8 bits of destination in one mode and 32 in the other */
+        lapic->changes |= LOCAL_APIC_CHANGED_REST;
+        name_itself(lapic);
+        local_apic_put(lapic, APIC_ICR_HIGH, 0); /* holds 8 bits of destination in one mode and 32 in the other */
     } else {
         reset_registers(lapic);
     }
@@ -80,6 +85,11 @@ static bool write_base(struct local_apic *lapic, uint64_t value)
     return ((value ^ lapic->base) & ~changeable) == 0 && change_mode(lapic, value & APIC_BASE_MODE);
 }
 
+bool local_apic_x2apic_enabled(const struct local_apic *lapic)
+{
+    return local_apic_mode(lapic) == APIC_MODE_X2APIC && local_apic_software_enabled(lapic);
+}
+
 bool local_apic_page(const struct local_apic *lapic) { return local_apic_mode(lapic) == APIC_MODE_XAPIC; }
 
 bool local_apic_memory(struct local_apic *lapic, uint64_t offset, struct bus_access *access, uint64_t now,
@@ -91,9 +101,10 @@ bool local_apic_memory(struct local_apic *lapic, uint64_t offset, struct bus_acc
     if (!access->write)
         access->value = 0;
     /* "Register addresses are aligned on 128-bit boundaries": what else happens is model specific, here nothing. */
-    if (access->size != 4 || offset % REGISTER_STRIDE != 0)
+    if (access->size != 4 || offset % APIC_STRIDE != 0)
         return true;
-    const struct local_apic_register *at = offset < REGISTER_END ? local_apic_register((uint32_t)offset) : NULL;
+    const struct local_apic_register *at =
+        offset < LOCAL_APIC_REGISTERS_SIZE ? local_apic_register((uint32_t)offset) : NULL;
     if (at == NULL || (at->rules & (RULE_XAPIC_READ | RULE_XAPIC_WRITE)) == 0)
         local_apic_error(lapic, ESR_REGISTER);
     else if (access->write && (at->rules & RULE_XAPIC_WRITE) != 0)
@@ -103,12 +114,19 @@ bool local_apic_memory(struct local_apic *lapic, uint64_t offset, struct bus_acc
     return true;
 }
 
+void local_apic_written(struct local_apic *lapic, uint64_t offset, uint64_t now, struct local_apic_outcome *outcome)
+{
+    *outcome = (struct local_apic_outcome){0};
+    if (offset < LOCAL_APIC_REGISTERS_SIZE && offset % APIC_STRIDE == 0)
+        local_apic_register_write(lapic, (uint32_t)offset, local_apic_get(lapic, (uint32_t)offset), now, outcome);
+}
+
 /* The register behind an MSR, if the present mode has it and `rule` allows it; NULL otherwise. */
 static const struct local_apic_register *x2apic_register(const struct local_apic *lapic, uint32_t number, uint8_t rule)
 {
     if (local_apic_mode(lapic) != APIC_MODE_X2APIC || number < MSR_X2APIC_FIRST || number > MSR_X2APIC_LAST)
         return NULL;
-    const struct local_apic_register *at = local_apic_register((number - MSR_X2APIC_FIRST) * REGISTER_STRIDE);
+    const struct local_apic_register *at = local_apic_register((number - MSR_X2APIC_FIRST) * APIC_STRIDE);
     return (at->rules & rule) != 0 ? at : NULL;
 }
 
@@ -125,10 +143,10 @@ bool local_apic_msr_read(struct local_apic *lapic, uint32_t number, uint64_t now
     }
     if (x2apic_register(lapic, number, RULE_X2APIC_READ) == NULL)
         return false;
-    uint32_t offset = (number - MSR_X2APIC_FIRST) * REGISTER_STRIDE;
+    uint32_t offset = (number - MSR_X2APIC_FIRST) * APIC_STRIDE;
     *value = local_apic_register_read(lapic, offset, now);
     if (offset == APIC_ICR_LOW)
-        *value |= (uint64_t)lapic->icr_high << 32;
+        *value |= (uint64_t)local_apic_get(lapic, APIC_ICR_HIGH) << 32;
     return true;
 }
 
@@ -137,12 +155,12 @@ static bool write_x2apic(struct local_apic *lapic, uint32_t number, uint64_t val
                          struct local_apic_outcome *outcome)
 {
     const struct local_apic_register *at = x2apic_register(lapic, number, RULE_X2APIC_WRITE);
-    uint32_t offset = (number - MSR_X2APIC_FIRST) * REGISTER_STRIDE;
+    uint32_t offset = (number - MSR_X2APIC_FIRST) * APIC_STRIDE;
 
     if (at == NULL || ((uint32_t)value & ~at->writable) != 0 || (offset != APIC_ICR_LOW && value >> 32 != 0))
         return false;
     if (offset == APIC_ICR_LOW)
-        lapic->icr_high = (uint32_t)(value >> 32);
+        local_apic_put(lapic, APIC_ICR_HIGH, (uint32_t)(value >> 32));
     local_apic_register_write(lapic, offset, (uint32_t)value, now, outcome);
     return true;
 }
@@ -161,12 +179,15 @@ bool local_apic_msr_write(struct local_apic *lapic, uint32_t number, uint64_t va
     return write_x2apic(lapic, number, value, now, outcome);
 }
 
-uint64_t local_apic_cr8(const struct local_apic *lapic) { return lapic->tpr >> CR8_SHIFT; }
+uint64_t local_apic_cr8(const struct local_apic *lapic)
+{
+    return (uint8_t)local_apic_get(lapic, APIC_TPR) >> CR8_SHIFT;
+}
 
 bool local_apic_set_cr8(struct local_apic *lapic, uint64_t value)
 {
     if (value > CR8_MAX)
         return false;
-    lapic->tpr = (uint8_t)(value << CR8_SHIFT);
+    local_apic_put(lapic, APIC_TPR, (uint32_t)value << CR8_SHIFT);
     return true;
 }

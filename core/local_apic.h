@@ -38,7 +38,8 @@
 #define LOCAL_APIC_NEVER UINT64_MAX
 #define LOCAL_APIC_BASE  0xfee00000ull /* where the page is, always: see local_apic_msr_write */
 
-enum { LOCAL_APIC_WINDOW_SIZE = 0x1000, LOCAL_APIC_VECTORS = 256, LOCAL_APIC_WORDS = LOCAL_APIC_VECTORS / 64 };
+enum { LOCAL_APIC_WINDOW_SIZE = 0x1000, LOCAL_APIC_REGISTERS_SIZE = 0x400 };
+enum { LOCAL_APIC_VECTORS = 256, LOCAL_APIC_WORDS = LOCAL_APIC_VECTORS / 64 };
 
 /* The local vector table in the order of its registers, 320h to 370h. */
 enum local_apic_lvt {
@@ -57,6 +58,12 @@ enum {
     LOCAL_APIC_EVENT_SMI = 1u << 1,
     LOCAL_APIC_EVENT_INIT = 1u << 2,
     LOCAL_APIC_EVENT_STARTUP = 1u << 3, /* startup_vector */
+};
+
+/* What a CPU that works on the registers has to be told of. */
+enum {
+    LOCAL_APIC_CHANGED_VECTORS = 1u << 0, /* requested, in service */
+    LOCAL_APIC_CHANGED_REST = 1u << 1,    /* which are level-triggered, and whether it is in x2APIC mode and enabled */
 };
 
 /* Decided before the guest runs; constant. */
@@ -85,44 +92,38 @@ struct local_apic_posts {
 
 struct local_apic_timer {
     bool running;         /* counts, one-shot or periodic */
-    uint8_t divide;       /* divide configuration register */
-    uint32_t initial;     /* initial-count register */
     uint32_t start_count; /* the count at `start` */
     uint64_t start;       /* number of the bus clock, counted from TSC 0 */
     uint64_t raised;      /* how often the count has reached 0 since `start` and been noticed */
     uint64_t deadline;    /* IA32_TSC_DEADLINE; 0: not armed */
 };
 
+/*
+ * One page. It begins with the registers where the manual has them, 32 bits at each multiple of 10h, so that a CPU that
+ * can may work on them while the guest runs: it takes vectors from IRR to ISR, ends them, and changes TPR and PPR. All
+ * others change here only. What is write-only, computed (PPR, APR, current count) or the id is never read from there.
+ */
 struct local_apic {
+    uint32_t
+        registers[LOCAL_APIC_REGISTERS_SIZE / sizeof(uint32_t)]; /* other CPUs read LDR and DFR: atomically stored */
     struct local_apic_posts posts;
     struct local_apic_config config;
+    uint64_t base; /* IA32_APIC_BASE; other CPUs read it (local_apic_matches): atomically stored */
 
-    /* other CPUs read (local_apic_matches): stored by atomic operations */
-    uint64_t base; /* IA32_APIC_BASE */
-    uint32_t ldr;
-    uint32_t dfr;
-
-    uint8_t tpr;
-    uint32_t svr;
-    uint32_t esr;         /* as it reads: what was found up to the last write */
-    uint32_t errors;      /* found since */
-    bool error_signalled; /* an error interrupt was sent since the last write of ESR */
-    uint32_t icr_low;
-    uint32_t icr_high;
-    uint32_t lvt[LOCAL_APIC_LVTS];
+    uint32_t changes;     /* LOCAL_APIC_CHANGED_* */
+    uint32_t errors;      /* found since the last write of ESR */
+    bool error_signalled; /* an error interrupt was sent since */
     struct local_apic_timer timer;
-    uint64_t irr[LOCAL_APIC_WORDS]; /* requested; bit v % 64 of word v / 64 */
-    uint64_t isr[LOCAL_APIC_WORDS]; /* in service */
-    uint64_t tmr[LOCAL_APIC_WORDS]; /* level-triggered */
-
     uint32_t lines;      /* LINT0 and LINT1, as in posts */
     bool extint_message; /* an ExtINT came as a message and waits for its acknowledge cycle */
     uint32_t events;     /* LOCAL_APIC_EVENT_*, not yet taken */
     uint8_t startup_vector;
     uint64_t coalesced; /* timer periods that got no interrupt of their own since power-on */
-};
+} __attribute__((aligned(4096)));
 
 _Static_assert(sizeof(struct local_apic_posts) == 128, "requests and levels fill one line, the rest the next");
+_Static_assert(offsetof(struct local_apic, registers) == 0, "a CPU is told the page's address");
+_Static_assert(sizeof(struct local_apic) == LOCAL_APIC_WINDOW_SIZE, "one page for each vCPU");
 
 /* What came out of an access. */
 struct local_apic_outcome {
@@ -188,6 +189,25 @@ uint32_t must_check local_apic_take_events(struct local_apic *lapic);
 /* Whether the 8259s' interrupt reaches this CPU now: by ExtINT input or message, or because the APIC is disabled. */
 bool local_apic_extint(const struct local_apic *lapic);
 void local_apic_take_extint(struct local_apic *lapic);
+
+/*
+ * For a CPU that works on the registers itself. local_apic_take_changes: LOCAL_APIC_CHANGED_*, what of the following
+ * has been changed here, and not by that CPU, since it was last asked. local_apic_x2apic_enabled: in x2APIC mode and
+ * software-enabled, where what it does is what the model would do. The highest vector requested, in service; 0: none.
+ * Which of the 64 vectors from 64 * `word` on are level-triggered.
+ */
+uint32_t must_check local_apic_take_changes(struct local_apic *lapic);
+bool local_apic_x2apic_enabled(const struct local_apic *lapic);
+uint8_t local_apic_requested(const struct local_apic *lapic);
+uint8_t local_apic_in_service(const struct local_apic *lapic);
+uint64_t local_apic_levels(const struct local_apic *lapic, uint32_t word);
+
+/*
+ * What is left to do after such a CPU has ended a level-triggered vector, or has written a register and leaves the
+ * consequences to us (`offset` may be anything). The outcome is that of an access.
+ */
+void local_apic_ended(struct local_apic *lapic, uint8_t vector, struct local_apic_outcome *outcome);
+void local_apic_written(struct local_apic *lapic, uint64_t offset, uint64_t now, struct local_apic_outcome *outcome);
 
 /* The vector that the CPU is to take next, 16..255; -1: none whose class is above that of PPR. */
 int local_apic_pending(const struct local_apic *lapic);

@@ -5,7 +5,8 @@
 
 static struct interrupt_message message_of(const struct local_apic *lapic)
 {
-    struct interrupt_message message = interrupt_from_x2apic_icr((uint64_t)lapic->icr_high << 32 | lapic->icr_low);
+    struct interrupt_message message = interrupt_from_x2apic_icr((uint64_t)local_apic_get(lapic, APIC_ICR_HIGH) << 32 |
+                                                                 local_apic_get(lapic, APIC_ICR_LOW));
 
     if (local_apic_mode(lapic) == APIC_MODE_XAPIC) {
         message.destination >>= ICR_HIGH_SHIFT;

@@ -2,39 +2,24 @@
 
 #include "core/local_apic_registers.h"
 
-enum { CLASS_SHIFT = 4, MSR_X2APIC_OFFSET = 0x10 };
+enum { CLASS_SHIFT = 4 };
 
-static bool has_requests(const struct local_apic *lapic)
+static inline bool has_any(const struct local_apic *lapic, uint32_t map)
 {
-    uint64_t requested = 0;
+    const uint32_t *at = &lapic->registers[map / sizeof(uint32_t)];
 
-    for (uint32_t word = 0; word < LOCAL_APIC_WORDS; word++)
-        requested |= lapic->irr[word];
-    return requested != 0;
-}
-
-/* The highest vector in service; -1: none. */
-static int in_service(const struct local_apic *lapic)
-{
-    for (int word = LOCAL_APIC_WORDS - 1; word >= 0; word--)
-        if (lapic->isr[word] != 0)
-            return word * 64 + 63 - __builtin_clzll(lapic->isr[word]);
-    return -1;
+    return (at[0] | at[4] | at[8] | at[12] | at[16] | at[20] | at[24] | at[28]) != 0;
 }
 
 bool local_apic_fast_read(const struct local_apic *lapic, uint32_t number, uint64_t *value)
 {
     if (local_apic_mode(lapic) != APIC_MODE_X2APIC)
         return false;
-    switch ((number - MSR_X2APIC_FIRST) * MSR_X2APIC_OFFSET) {
+    switch ((number - MSR_X2APIC_FIRST) * APIC_STRIDE) {
     case APIC_ID:
-        *value = lapic->config.id;
-        return true;
     case APIC_TPR:
-        *value = lapic->tpr;
-        return true;
     case APIC_SVR:
-        *value = lapic->svr;
+        *value = local_apic_get(lapic, (number - MSR_X2APIC_FIRST) * APIC_STRIDE);
         return true;
     default:
         return false;
@@ -47,16 +32,17 @@ bool local_apic_fast_read(const struct local_apic *lapic, uint32_t number, uint6
  */
 bool local_apic_fast_eoi(struct local_apic *lapic)
 {
-    int vector = in_service(lapic);
+    uint8_t vector = local_apic_highest(lapic, APIC_ISR);
 
-    if (local_apic_mode(lapic) != APIC_MODE_X2APIC || has_requests(lapic))
+    if (local_apic_mode(lapic) != APIC_MODE_X2APIC || has_any(lapic, APIC_IRR))
         return false;
-    if (vector < 0)
+    if (vector == 0)
         return true;
-    uint64_t bit = (uint64_t)1 << vector % 64;
-    if ((lapic->tmr[vector / 64] & bit) != 0)
+    uint32_t at = local_apic_map_at(APIC_ISR, vector), bit = local_apic_map_bit(vector);
+    if ((local_apic_get(lapic, at + APIC_TMR - APIC_ISR) & bit) != 0)
         return false;
-    lapic->isr[vector / 64] &= ~bit;
+    local_apic_put(lapic, at, local_apic_get(lapic, at) & ~bit);
+    lapic->changes |= LOCAL_APIC_CHANGED_VECTORS;
     return true;
 }
 
@@ -68,14 +54,14 @@ bool local_apic_fast_icr(struct local_apic *lapic, uint64_t value)
     if ((low & ~(ICR_ASSERT | ICR_VECTOR)) != 0 || (low & ICR_VECTOR) < VECTOR_FIRST_LEGAL ||
         local_apic_mode(lapic) != APIC_MODE_X2APIC)
         return false;
-    lapic->icr_low = low;
-    lapic->icr_high = (uint32_t)(value >> 32);
+    local_apic_put(lapic, APIC_ICR_LOW, low);
+    local_apic_put(lapic, APIC_ICR_HIGH, (uint32_t)(value >> 32));
     return true;
 }
 
 static bool in_deadline_mode(const struct local_apic *lapic)
 {
-    return lapic->config.tsc_deadline && (lapic->lvt[LOCAL_APIC_TIMER] & LVT_TIMER_MODE) == LVT_TIMER_DEADLINE;
+    return lapic->config.tsc_deadline && (local_apic_get(lapic, APIC_LVT_TIMER) & LVT_TIMER_MODE) == LVT_TIMER_DEADLINE;
 }
 
 bool local_apic_fast_deadline(struct local_apic *lapic, uint64_t value, uint64_t now)
@@ -88,22 +74,47 @@ bool local_apic_fast_deadline(struct local_apic *lapic, uint64_t value, uint64_t
     return true;
 }
 
-int local_apic_fast_timer(struct local_apic *lapic, uint64_t now)
+/* The vector that the deadline raises by now; -1: none, or there is more to look at. */
+static int due(const struct local_apic *lapic, uint64_t now)
 {
-    uint32_t entry = lapic->lvt[LOCAL_APIC_TIMER];
-    uint32_t vector = entry & LVT_VECTOR;
+    uint32_t entry = local_apic_get(lapic, APIC_LVT_TIMER);
 
     if (lapic->timer.deadline == 0 || now < lapic->timer.deadline || (entry & LVT_MASKED) != 0 ||
-        vector < VECTOR_FIRST_LEGAL || !in_deadline_mode(lapic) || has_requests(lapic) || lapic->events != 0 ||
+        (entry & LVT_VECTOR) < VECTOR_FIRST_LEGAL || !in_deadline_mode(lapic) || lapic->events != 0 ||
         lapic->extint_message || local_apic_has_posts(lapic))
         return -1;
-    int serving = in_service(lapic);
-    if (vector >> CLASS_SHIFT <= (uint32_t)lapic->tpr >> CLASS_SHIFT ||
-        (serving >= 0 && vector >> CLASS_SHIFT <= (uint32_t)serving >> CLASS_SHIFT))
-        return -1;
-    uint64_t bit = (uint64_t)1 << vector % 64;
+    return (int)(entry & LVT_VECTOR);
+}
+
+/* Into ISR or IRR, as an edge-triggered one. */
+static inline void enter(struct local_apic *lapic, uint32_t map, uint8_t vector)
+{
+    uint32_t at = local_apic_map_at(map, vector), level_at = local_apic_map_at(APIC_TMR, vector);
+    uint32_t bit = local_apic_map_bit(vector);
+
     lapic->timer.deadline = 0;
-    lapic->tmr[vector / 64] &= ~bit;
-    lapic->isr[vector / 64] |= bit;
-    return (int)vector;
+    local_apic_put(lapic, level_at, local_apic_get(lapic, level_at) & ~bit);
+    local_apic_put(lapic, at, local_apic_get(lapic, at) | bit);
+}
+
+int local_apic_fast_timer(struct local_apic *lapic, uint64_t now)
+{
+    int vector = due(lapic, now);
+
+    if (vector < 0 || has_any(lapic, APIC_IRR) || has_any(lapic, APIC_ISR) ||
+        vector >> CLASS_SHIFT <= (uint8_t)local_apic_get(lapic, APIC_TPR) >> CLASS_SHIFT)
+        return -1;
+    enter(lapic, APIC_ISR, (uint8_t)vector);
+    return vector;
+}
+
+int local_apic_fast_request(struct local_apic *lapic, uint64_t now)
+{
+    int vector = due(lapic, now);
+
+    if (vector < 0 ||
+        (local_apic_get(lapic, local_apic_map_at(APIC_TMR, (uint8_t)vector)) & local_apic_map_bit((uint8_t)vector)))
+        return -1;
+    enter(lapic, APIC_IRR, (uint8_t)vector);
+    return vector;
 }

@@ -19,5 +19,14 @@ bool must_check local_apic_fast_icr(struct local_apic *lapic, uint64_t value);
 /* WRMSR of IA32_TSC_DEADLINE with 0 or a time to come. The timer must then make the vCPU exit by that. */
 bool must_check local_apic_fast_deadline(struct local_apic *lapic, uint64_t value, uint64_t now);
 
-/* The TSC deadline has passed, and the guest can take an interrupt: its vector, which is in service from now on. */
+/*
+ * The TSC deadline has passed, and the guest can take an interrupt: its vector, which is in service from now on.
+ * Declined while another one is.
+ */
 int local_apic_fast_timer(struct local_apic *lapic, uint64_t now);
+
+/*
+ * The same for a CPU that takes vectors by itself, whatever the guest can take now and whatever else is requested: its
+ * vector is requested. One that was level-triggered last is declined: the CPU has to be told more.
+ */
+int local_apic_fast_request(struct local_apic *lapic, uint64_t now);

@@ -35,33 +35,33 @@ static bool deliver(struct local_apic *lapic, uint32_t entry)
 
 bool local_apic_raise(struct local_apic *lapic, enum local_apic_lvt source)
 {
-    uint32_t entry = lapic->lvt[source];
+    uint32_t entry = local_apic_get(lapic, local_apic_lvt_at(source));
 
     if ((entry & LVT_MASKED) != 0)
         return false;
     /* A performance counter's interrupt masks its entry, so that the handler is not interrupted by the next. */
     if (source == LOCAL_APIC_PERFORMANCE)
-        lapic->lvt[source] |= LVT_MASKED;
+        local_apic_put(lapic, local_apic_lvt_at(source), entry | LVT_MASKED);
     return deliver(lapic, entry);
 }
 
 /* Level-triggered LINT0: accepted while the pin is asserted, once until its EOI. */
 static void look_at_level(struct local_apic *lapic)
 {
-    uint32_t *entry = &lapic->lvt[LOCAL_APIC_LINT0];
+    uint32_t entry = local_apic_get(lapic, APIC_LVT_LINT0);
 
-    if ((lapic->lines & PIN_LINT0) == 0 || (*entry & (LVT_MASKED | LVT_REMOTE_IRR)) != 0 || !is_fixed_level(*entry))
+    if ((lapic->lines & PIN_LINT0) == 0 || (entry & (LVT_MASKED | LVT_REMOTE_IRR)) != 0 || !is_fixed_level(entry))
         return;
-    *entry |= LVT_REMOTE_IRR;
-    (void)local_apic_request(lapic, (uint8_t)(*entry & LVT_VECTOR), true);
+    local_apic_put(lapic, APIC_LVT_LINT0, entry | LVT_REMOTE_IRR);
+    (void)local_apic_request(lapic, (uint8_t)(entry & LVT_VECTOR), true);
 }
 
 void local_apic_lvt_ended(struct local_apic *lapic, uint8_t vector)
 {
-    uint32_t *entry = &lapic->lvt[LOCAL_APIC_LINT0];
+    uint32_t entry = local_apic_get(lapic, APIC_LVT_LINT0);
 
-    if ((*entry & LVT_VECTOR) == vector)
-        *entry &= ~LVT_REMOTE_IRR;
+    if ((entry & LVT_VECTOR) == vector)
+        local_apic_put(lapic, APIC_LVT_LINT0, entry & ~LVT_REMOTE_IRR);
     look_at_level(lapic);
 }
 
@@ -74,7 +74,7 @@ void local_apic_lines(struct local_apic *lapic, uint32_t lines, uint32_t rises)
             lapic->events |= LOCAL_APIC_EVENT_NMI;
         return;
     }
-    if ((rises & PIN_LINT0) != 0 && !is_fixed_level(lapic->lvt[LOCAL_APIC_LINT0]))
+    if ((rises & PIN_LINT0) != 0 && !is_fixed_level(local_apic_get(lapic, APIC_LVT_LINT0)))
         (void)local_apic_raise(lapic, LOCAL_APIC_LINT0);
     if ((rises & PIN_LINT1) != 0)
         (void)local_apic_raise(lapic, LOCAL_APIC_LINT1);
@@ -84,7 +84,7 @@ void local_apic_lines(struct local_apic *lapic, uint32_t lines, uint32_t rises)
 static bool is_extint(const struct local_apic *lapic, enum local_apic_lvt entry, uint32_t pin)
 {
     return (lapic->lines & pin) != 0 && !local_apic_masked(lapic, entry) &&
-           delivery_of(lapic->lvt[entry]) == DELIVERY_EXTINT;
+           delivery_of(local_apic_get(lapic, local_apic_lvt_at(entry))) == DELIVERY_EXTINT;
 }
 
 bool local_apic_extint(const struct local_apic *lapic)
@@ -104,7 +104,7 @@ void local_apic_take_extint(struct local_apic *lapic) { lapic->extint_message = 
  */
 void local_apic_lvt_write(struct local_apic *lapic, enum local_apic_lvt entry, uint32_t value, uint64_t now)
 {
-    uint32_t before = lapic->lvt[entry];
+    uint32_t at = local_apic_lvt_at(entry), before = local_apic_get(lapic, at);
 
     if (entry == LOCAL_APIC_TIMER) {
         (void)local_apic_tick(lapic, now);
@@ -116,7 +116,7 @@ void local_apic_lvt_write(struct local_apic *lapic, enum local_apic_lvt entry, u
         value |= LVT_MASKED;
     if (entry == LOCAL_APIC_LINT0 && is_fixed_level(value))
         value |= before & LVT_REMOTE_IRR;
-    lapic->lvt[entry] = value;
+    local_apic_put(lapic, at, value);
     if (entry == LOCAL_APIC_TIMER && ((before ^ value) & LVT_TIMER_MODE) != 0)
         local_apic_timer_mode_changed(lapic);
     if (entry == LOCAL_APIC_LINT0)
@@ -126,7 +126,7 @@ void local_apic_lvt_write(struct local_apic *lapic, enum local_apic_lvt entry, u
 void local_apic_lvt_mask_all(struct local_apic *lapic)
 {
     for (uint32_t entry = 0; entry < LOCAL_APIC_LVTS; entry++)
-        lapic->lvt[entry] |= LVT_MASKED;
+        local_apic_put(lapic, local_apic_lvt_at(entry), local_apic_get(lapic, local_apic_lvt_at(entry)) | LVT_MASKED);
 }
 
 /* One interrupt for all errors up to the next write of ESR, which re-arms it; a masked entry leaves it armed. */
@@ -142,7 +142,7 @@ void local_apic_error(struct local_apic *lapic, uint32_t error)
 /* "The ESR is a write/read register": a write, of whatever value, moves what was found since the last one into it. */
 void local_apic_esr_write(struct local_apic *lapic)
 {
-    lapic->esr = lapic->errors;
+    local_apic_put(lapic, APIC_ESR, lapic->errors);
     lapic->errors = 0;
     lapic->error_signalled = false;
 }

@@ -31,8 +31,8 @@ static bool matches_logical_xapic(uint32_t ldr, uint32_t dfr, uint32_t destinati
 bool local_apic_matches(const struct local_apic *lapic, const struct interrupt_message *message)
 {
     uint64_t mode = __atomic_load_n(&lapic->base, __ATOMIC_RELAXED) & APIC_BASE_MODE;
-    uint32_t ldr = __atomic_load_n(&lapic->ldr, __ATOMIC_RELAXED);
-    uint32_t dfr = __atomic_load_n(&lapic->dfr, __ATOMIC_RELAXED);
+    uint32_t ldr = __atomic_load_n(&lapic->registers[APIC_LDR / sizeof(uint32_t)], __ATOMIC_RELAXED);
+    uint32_t dfr = __atomic_load_n(&lapic->registers[APIC_DFR / sizeof(uint32_t)], __ATOMIC_RELAXED);
 
     if ((mode & APIC_BASE_EN) == 0)
         return false;

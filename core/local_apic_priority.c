@@ -8,61 +8,70 @@
 
 enum { NONE = -1, CLASS = 0xf0 };
 
-static uint32_t word_of(uint8_t vector) { return vector / 64u; }
-static uint64_t bit_of(uint8_t vector) { return (uint64_t)1 << vector % 64; }
-static bool is_set(const uint64_t *map, uint8_t vector) { return (map[word_of(vector)] & bit_of(vector)) != 0; }
-static void set(uint64_t *map, uint8_t vector) { map[word_of(vector)] |= bit_of(vector); }
-static void clear(uint64_t *map, uint8_t vector) { map[word_of(vector)] &= ~bit_of(vector); }
-
-static int highest(const uint64_t *map)
+static bool is_set(const struct local_apic *lapic, uint32_t map, uint8_t vector)
 {
-    for (int word = LOCAL_APIC_WORDS - 1; word >= 0; word--)
-        if (map[word] != 0)
-            return word * 64 + 63 - __builtin_clzll(map[word]);
-    return NONE;
+    return (local_apic_get(lapic, local_apic_map_at(map, vector)) & local_apic_map_bit(vector)) != 0;
 }
 
-/* A vector, or 0 where there is none, as the manual's formulas have it. */
-static uint32_t highest_or_zero(const uint64_t *map)
+static void set(struct local_apic *lapic, uint32_t map, uint8_t vector, bool to)
 {
-    int vector = highest(map);
+    uint32_t at = local_apic_map_at(map, vector), bit = local_apic_map_bit(vector);
 
-    return vector == NONE ? 0 : (uint32_t)vector;
+    local_apic_put(lapic, at, to ? local_apic_get(lapic, at) | bit : local_apic_get(lapic, at) & ~bit);
+    lapic->changes |= map == APIC_TMR ? LOCAL_APIC_CHANGED_REST : LOCAL_APIC_CHANGED_VECTORS;
+}
+
+uint32_t local_apic_take_changes(struct local_apic *lapic)
+{
+    uint32_t changes = lapic->changes;
+
+    lapic->changes = 0;
+    return changes;
+}
+
+uint8_t local_apic_requested(const struct local_apic *lapic) { return local_apic_highest(lapic, APIC_IRR); }
+uint8_t local_apic_in_service(const struct local_apic *lapic) { return local_apic_highest(lapic, APIC_ISR); }
+
+uint64_t local_apic_levels(const struct local_apic *lapic, uint32_t word)
+{
+    uint32_t at = APIC_TMR + word * 2 * APIC_STRIDE;
+
+    return (uint64_t)local_apic_get(lapic, at + APIC_STRIDE) << 32 | local_apic_get(lapic, at);
 }
 
 /* Where both classes are equal, the manual leaves the low bits open: they are TPR's. */
 uint8_t local_apic_ppr(const struct local_apic *lapic)
 {
-    uint32_t in_service = highest_or_zero(lapic->isr) & CLASS;
+    uint32_t task = local_apic_get(lapic, APIC_TPR), in_service = local_apic_in_service(lapic) & CLASS;
 
-    return (uint8_t)((lapic->tpr & CLASS) >= in_service ? lapic->tpr : in_service);
+    return (uint8_t)((task & CLASS) >= in_service ? task : in_service);
 }
 
 /* "Arbitration Priority Register (APR)" of the P6 family. */
 uint8_t local_apic_apr(const struct local_apic *lapic)
 {
-    uint32_t task = lapic->tpr & CLASS;
-    uint32_t requested = highest_or_zero(lapic->irr) & CLASS;
-    uint32_t in_service = highest_or_zero(lapic->isr) & CLASS;
+    uint32_t task = local_apic_get(lapic, APIC_TPR) & CLASS;
+    uint32_t requested = local_apic_requested(lapic) & CLASS;
+    uint32_t in_service = local_apic_in_service(lapic) & CLASS;
 
     if (task >= requested && task > in_service)
-        return lapic->tpr;
+        return (uint8_t)local_apic_get(lapic, APIC_TPR);
     return (uint8_t)((task & in_service) > requested ? task & in_service : requested);
 }
 
 int local_apic_pending(const struct local_apic *lapic)
 {
-    int vector = highest(lapic->irr);
+    uint8_t vector = local_apic_requested(lapic);
 
-    return vector != NONE && (vector & CLASS) > (local_apic_ppr(lapic) & CLASS) ? vector : NONE;
+    return vector != 0 && (vector & CLASS) > (local_apic_ppr(lapic) & CLASS) ? vector : NONE;
 }
 
 void local_apic_take(struct local_apic *lapic, uint8_t vector)
 {
-    if (!is_set(lapic->irr, vector))
+    if (!is_set(lapic, APIC_IRR, vector))
         return;
-    clear(lapic->irr, vector);
-    set(lapic->isr, vector);
+    set(lapic, APIC_IRR, vector, false);
+    set(lapic, APIC_ISR, vector, true);
 }
 
 bool local_apic_request(struct local_apic *lapic, uint8_t vector, bool level)
@@ -71,27 +80,30 @@ bool local_apic_request(struct local_apic *lapic, uint8_t vector, bool level)
         local_apic_error(lapic, ESR_RECEIVE_VECTOR);
         return false;
     }
-    bool newly = !is_set(lapic->irr, vector);
-    set(lapic->irr, vector);
-    if (level)
-        set(lapic->tmr, vector);
-    else
-        clear(lapic->tmr, vector);
+    bool newly = !is_set(lapic, APIC_IRR, vector);
+    set(lapic, APIC_IRR, vector, true);
+    if (is_set(lapic, APIC_TMR, vector) != level)
+        set(lapic, APIC_TMR, vector, level);
     return newly;
+}
+
+void local_apic_ended(struct local_apic *lapic, uint8_t vector, struct local_apic_outcome *outcome)
+{
+    *outcome = (struct local_apic_outcome){
+        .eoi = (local_apic_get(lapic, APIC_SVR) & SVR_SUPPRESS_EOI) == 0,
+        .eoi_vector = vector,
+    };
+    local_apic_lvt_ended(lapic, vector);
 }
 
 /* The value written does not matter, and without an interrupt in service nothing ends. */
 void local_apic_eoi(struct local_apic *lapic, struct local_apic_outcome *outcome)
 {
-    int ended = highest(lapic->isr);
+    uint8_t vector = local_apic_in_service(lapic);
 
-    if (ended == NONE)
+    if (vector == 0)
         return;
-    uint8_t vector = (uint8_t)ended;
-    clear(lapic->isr, vector);
-    if (!is_set(lapic->tmr, vector))
-        return;
-    outcome->eoi = (lapic->svr & SVR_SUPPRESS_EOI) == 0;
-    outcome->eoi_vector = vector;
-    local_apic_lvt_ended(lapic, vector);
+    set(lapic, APIC_ISR, vector, false);
+    if (is_set(lapic, APIC_TMR, vector))
+        local_apic_ended(lapic, vector, outcome);
 }

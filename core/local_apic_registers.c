@@ -6,8 +6,6 @@
  */
 #include "core/local_apic_registers.h"
 
-enum { STRIDE = 0x10, REGISTERS = 0x40 };
-
 enum {
     READ = RULE_XAPIC_READ | RULE_X2APIC_READ,
     READ_WRITE = READ | RULE_XAPIC_WRITE | RULE_X2APIC_WRITE,
@@ -15,15 +13,15 @@ enum {
     XAPIC_ONLY = RULE_XAPIC_READ | RULE_XAPIC_WRITE,
 };
 
-#define AT(offset)    [(offset) / STRIDE]
-#define MAP(offset)   [(offset) / STRIDE...(offset) / STRIDE + 7]
+#define AT(offset)    [(offset) / APIC_STRIDE]
+#define MAP(offset)   [(offset) / APIC_STRIDE...(offset) / APIC_STRIDE + 7]
 #define DELIVERY      (LVT_DELIVERY_MASK << LVT_DELIVERY_SHIFT)
 #define LVT_PLAIN     (LVT_VECTOR | LVT_STATUS | LVT_MASKED)
 #define LVT_PIN       (LVT_PLAIN | DELIVERY | LVT_POLARITY | LVT_REMOTE_IRR | LVT_LEVEL)
-#define LVT_AT(entry) AT(APIC_LVT_TIMER + STRIDE * (entry))
+#define LVT_AT(entry) AT(APIC_LVT_TIMER + APIC_STRIDE * (entry))
 
 /* In the order of the manual's table. */
-static const struct local_apic_register registers[REGISTERS] = {
+static const struct local_apic_register registers[LOCAL_APIC_REGISTERS_SIZE / APIC_STRIDE] = {
     AT(APIC_ID) = {READ | RULE_XAPIC_WRITE, 0},
     AT(APIC_VERSION) = {READ, 0},
     AT(APIC_TPR) = {READ_WRITE, 0xff},
@@ -52,81 +50,39 @@ static const struct local_apic_register registers[REGISTERS] = {
     AT(APIC_SELF_IPI) = {RULE_X2APIC_WRITE, 0xff},
 };
 
-const struct local_apic_register *local_apic_register(uint32_t offset) { return &registers[offset / STRIDE]; }
+const struct local_apic_register *local_apic_register(uint32_t offset) { return &registers[offset / APIC_STRIDE]; }
 
 static bool is_lvt(uint32_t offset) { return offset >= APIC_LVT_TIMER && offset <= APIC_LVT_ERROR; }
-static enum local_apic_lvt lvt_of(uint32_t offset) { return (enum local_apic_lvt)((offset - APIC_LVT_TIMER) / STRIDE); }
-
-static uint32_t read_id(const struct local_apic *lapic)
+static enum local_apic_lvt lvt_of(uint32_t offset)
 {
-    return local_apic_mode(lapic) == APIC_MODE_X2APIC ? lapic->config.id : lapic->config.id << XAPIC_ID_SHIFT;
-}
-
-/* Eight registers of 32 bits show one map of 256. */
-static uint32_t read_map(const uint64_t *map, uint32_t offset)
-{
-    uint32_t index = offset / STRIDE % 8;
-
-    return (uint32_t)(index % 2 != 0 ? map[index / 2] >> 32 : map[index / 2]);
-}
-
-static uint32_t read_maps(const struct local_apic *lapic, uint32_t offset)
-{
-    if (offset >= APIC_IRR)
-        return read_map(lapic->irr, offset);
-    return read_map(offset >= APIC_TMR ? lapic->tmr : lapic->isr, offset);
+    return (enum local_apic_lvt)((offset - APIC_LVT_TIMER) / APIC_STRIDE);
 }
 
 uint32_t local_apic_register_read(struct local_apic *lapic, uint32_t offset, uint64_t now)
 {
-    if (is_lvt(offset))
-        return lapic->lvt[lvt_of(offset)];
-    if (offset >= APIC_ISR && offset < APIC_ESR)
-        return read_maps(lapic, offset);
     switch (offset) {
-    case APIC_ID:
-        return read_id(lapic);
-    case APIC_VERSION:
-        return APIC_VERSION_VALUE;
-    case APIC_TPR:
-        return lapic->tpr;
     case APIC_APR:
         return local_apic_apr(lapic);
     case APIC_PPR:
         return local_apic_ppr(lapic);
-    case APIC_LDR:
-        return lapic->ldr;
-    case APIC_DFR:
-        return lapic->dfr;
-    case APIC_SVR:
-        return lapic->svr;
-    case APIC_ESR:
-        return lapic->esr;
-    case APIC_ICR_LOW:
-        return lapic->icr_low;
-    case APIC_ICR_HIGH:
-        return lapic->icr_high;
-    case APIC_INITIAL_COUNT:
-        return lapic->timer.initial;
     case APIC_CURRENT_COUNT:
         return local_apic_timer_current(lapic, now);
-    case APIC_DIVIDE:
-        return lapic->timer.divide;
-    default: /* RRD, and what is write-only */
-        return 0;
+    default:
+        return local_apic_get(lapic, offset);
     }
 }
 
 static void write_svr(struct local_apic *lapic, uint32_t value)
 {
-    lapic->svr = value & SVR_WRITABLE;
+    local_apic_put(lapic, APIC_SVR, value & SVR_WRITABLE);
+    lapic->changes |= LOCAL_APIC_CHANGED_REST;
     if (!local_apic_software_enabled(lapic))
         local_apic_lvt_mask_all(lapic);
 }
 
 static void write_icr_low(struct local_apic *lapic, uint32_t value, struct local_apic_outcome *outcome)
 {
-    lapic->icr_low = value & ICR_WRITABLE;
+    local_apic_put(lapic, APIC_ICR_LOW, value & ICR_WRITABLE);
     local_apic_send(lapic, outcome);
 }
 
@@ -140,16 +96,16 @@ void local_apic_register_write(struct local_apic *lapic, uint32_t offset, uint32
     }
     switch (offset) {
     case APIC_TPR:
-        lapic->tpr = (uint8_t)value;
+        local_apic_put(lapic, APIC_TPR, (uint8_t)value);
         return;
     case APIC_EOI:
         local_apic_eoi(lapic, outcome);
         return;
     case APIC_LDR:
-        __atomic_store_n(&lapic->ldr, value & LDR_WRITABLE, __ATOMIC_RELAXED);
+        local_apic_put(lapic, APIC_LDR, value & LDR_WRITABLE);
         return;
     case APIC_DFR:
-        __atomic_store_n(&lapic->dfr, value | ~DFR_WRITABLE, __ATOMIC_RELAXED);
+        local_apic_put(lapic, APIC_DFR, value | ~DFR_WRITABLE);
         return;
     case APIC_SVR:
         write_svr(lapic, value);
@@ -161,7 +117,7 @@ void local_apic_register_write(struct local_apic *lapic, uint32_t offset, uint32
         write_icr_low(lapic, value, outcome);
         return;
     case APIC_ICR_HIGH:
-        lapic->icr_high = value & ICR_HIGH_WRITABLE;
+        local_apic_put(lapic, APIC_ICR_HIGH, value & ICR_HIGH_WRITABLE);
         return;
     case APIC_INITIAL_COUNT:
         local_apic_timer_write_initial(lapic, value, now);

@@ -1,5 +1,5 @@
 /*
- * Registers of the local APIC, and what its parts call of each other. Only for drivers/virt/local_apic*.c.
+ * Registers of the local APIC, and what its parts call of each other. Only for core/local_apic*.c.
  *
  * Offsets in the page; the x2APIC's MSR is 800h + offset / 10h. SDM vol. 3A, "Local APIC Register Address Map" and
  * "Local APIC Register Address Map Supported by x2APIC".
@@ -26,6 +26,7 @@ enum {
     APIC_ICR_LOW = 0x300,
     APIC_ICR_HIGH = 0x310,
     APIC_LVT_TIMER = 0x320,
+    APIC_LVT_LINT0 = 0x350,
     APIC_LVT_ERROR = 0x370,
     APIC_INITIAL_COUNT = 0x380,
     APIC_CURRENT_COUNT = 0x390,
@@ -93,19 +94,40 @@ enum { MSR_IA32_APIC_BASE = 0x1b, MSR_IA32_TSC_DEADLINE = 0x6e0, MSR_X2APIC_FIRS
 #define XAPIC_BROADCAST  0xffu
 #define X2APIC_BROADCAST 0xffffffffu
 
-enum { VECTOR_FIRST_LEGAL = 16 };
+enum { APIC_STRIDE = 0x10, VECTOR_FIRST_LEGAL = 16 };
 
 /* posts.events: beside LOCAL_APIC_EVENT_*. */
 #define POST_EXTINT (1u << 31)
 
+static inline uint32_t local_apic_get(const struct local_apic *lapic, uint32_t offset)
+{
+    return lapic->registers[offset / sizeof(uint32_t)];
+}
+static inline void local_apic_put(struct local_apic *lapic, uint32_t offset, uint32_t value)
+{
+    __atomic_store_n(&lapic->registers[offset / sizeof(uint32_t)], value, __ATOMIC_RELAXED);
+}
+static inline uint32_t local_apic_lvt_at(enum local_apic_lvt entry) { return APIC_LVT_TIMER + APIC_STRIDE * entry; }
+
+/* A map of 256 vectors is eight registers, 32 vectors in each: where one's is, and which bit. */
+static inline uint32_t local_apic_map_at(uint32_t map, uint8_t vector) { return map + vector / 32u * APIC_STRIDE; }
+static inline uint32_t local_apic_map_bit(uint8_t vector) { return 1u << vector % 32; }
+/* The highest vector of a map; 0, which is never set: none. */
+static inline uint8_t local_apic_highest(const struct local_apic *lapic, uint32_t map)
+{
+    const uint32_t *at = &lapic->registers[map / sizeof(uint32_t)];
+    uint32_t i = at[28] ? 7 : at[24] ? 6 : at[20] ? 5 : at[16] ? 4 : at[12] ? 3 : at[8] ? 2 : at[4] ? 1 : 0;
+    return at[4 * i] != 0 ? (uint8_t)(32 * i + 31 - (uint32_t)__builtin_clz(at[4 * i])) : 0;
+}
+
 static inline uint64_t local_apic_mode(const struct local_apic *lapic) { return lapic->base & APIC_BASE_MODE; }
 static inline bool local_apic_software_enabled(const struct local_apic *lapic)
 {
-    return (lapic->svr & SVR_ENABLED) != 0;
+    return (local_apic_get(lapic, APIC_SVR) & SVR_ENABLED) != 0;
 }
 static inline bool local_apic_masked(const struct local_apic *lapic, enum local_apic_lvt entry)
 {
-    return (lapic->lvt[entry] & LVT_MASKED) != 0;
+    return (local_apic_get(lapic, local_apic_lvt_at(entry)) & LVT_MASKED) != 0;
 }
 static inline uint32_t local_apic_x2apic_ldr(uint32_t id) { return ((id >> 4) & 0xffffu) << 16 | 1u << (id & 15u); }
 

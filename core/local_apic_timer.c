@@ -10,14 +10,18 @@
 #include "core/bytes.h"
 #include "core/ratio.h"
 
-static uint32_t mode_of(const struct local_apic *lapic) { return lapic->lvt[LOCAL_APIC_TIMER] & LVT_TIMER_MODE; }
+static uint32_t mode_of(const struct local_apic *lapic)
+{
+    return local_apic_get(lapic, APIC_LVT_TIMER) & LVT_TIMER_MODE;
+}
 static bool is_deadline(const struct local_apic *lapic) { return mode_of(lapic) == LVT_TIMER_DEADLINE; }
+static uint32_t initial_of(const struct local_apic *lapic) { return local_apic_get(lapic, APIC_INITIAL_COUNT); }
 static bool is_periodic(const struct local_apic *lapic) { return mode_of(lapic) == LVT_TIMER_PERIODIC; }
 
 /* Both timer mode bits set is a reserved mode: the counter stands. */
 static bool can_count(const struct local_apic *lapic)
 {
-    return (lapic->lvt[LOCAL_APIC_TIMER] & LVT_TIMER_DEADLINE) == 0 && lapic->config.tsc_hz != 0 &&
+    return (local_apic_get(lapic, APIC_LVT_TIMER) & LVT_TIMER_DEADLINE) == 0 && lapic->config.tsc_hz != 0 &&
            lapic->config.bus_hz != 0;
 }
 
@@ -35,7 +39,7 @@ static uint64_t tsc_at(const struct local_apic *lapic, uint64_t clock)
 /* "Divide Configuration Register": bits 3, 1, 0 are 0 for 2 up to 6 for 128, and 7 for 1. */
 static uint32_t divisor(const struct local_apic *lapic)
 {
-    uint32_t code = (lapic->timer.divide & 3u) | (lapic->timer.divide >> 1 & 4u);
+    uint32_t divide = local_apic_get(lapic, APIC_DIVIDE), code = (divide & 3u) | (divide >> 1 & 4u);
 
     return code == 7 ? 1 : 2u << code;
 }
@@ -54,7 +58,7 @@ static uint64_t expirations(const struct local_apic *lapic, uint64_t steps)
 
     if (steps < timer->start_count)
         return 0;
-    return is_periodic(lapic) ? 1 + (steps - timer->start_count) / timer->initial : 1;
+    return is_periodic(lapic) ? 1 + (steps - timer->start_count) / initial_of(lapic) : 1;
 }
 
 /* After a reload the count is never seen at 0. */
@@ -64,7 +68,8 @@ static uint32_t count_after(const struct local_apic *lapic, uint64_t steps)
 
     if (steps < timer->start_count)
         return timer->start_count - (uint32_t)steps;
-    return is_periodic(lapic) ? timer->initial - (uint32_t)((steps - timer->start_count) % timer->initial) : 0;
+    uint32_t initial = initial_of(lapic);
+    return is_periodic(lapic) ? initial - (uint32_t)((steps - timer->start_count) % initial) : 0;
 }
 
 /* Returns how often the timer has expired since this was last asked. */
@@ -109,7 +114,7 @@ uint64_t local_apic_next_deadline(const struct local_apic *lapic)
         return LOCAL_APIC_NEVER;
     if (timer->deadline != 0)
         return timer->deadline;
-    if (!timer->running || __builtin_mul_overflow(timer->raised, timer->initial, &steps) ||
+    if (!timer->running || __builtin_mul_overflow(timer->raised, initial_of(lapic), &steps) ||
         __builtin_add_overflow(steps, timer->start_count, &steps) ||
         __builtin_mul_overflow(steps, divisor(lapic), &clocks) || __builtin_add_overflow(clocks, timer->start, &clocks))
         return LOCAL_APIC_NEVER;
@@ -120,7 +125,7 @@ uint64_t local_apic_next_deadline(const struct local_apic *lapic)
 void local_apic_timer_mode_changed(struct local_apic *lapic)
 {
     lapic->timer.running = false;
-    lapic->timer.initial = 0;
+    local_apic_put(lapic, APIC_INITIAL_COUNT, 0);
     lapic->timer.deadline = 0;
 }
 
@@ -140,7 +145,7 @@ void local_apic_timer_write_initial(struct local_apic *lapic, uint32_t value, ui
     if (is_deadline(lapic))
         return;
     (void)local_apic_tick(lapic, now);
-    lapic->timer.initial = value;
+    local_apic_put(lapic, APIC_INITIAL_COUNT, value);
     count_from(lapic, value, now);
 }
 
@@ -149,7 +154,7 @@ void local_apic_timer_write_divide(struct local_apic *lapic, uint8_t value, uint
 {
     (void)local_apic_tick(lapic, now);
     uint32_t count = local_apic_timer_current(lapic, now);
-    lapic->timer.divide = value;
+    local_apic_put(lapic, APIC_DIVIDE, value);
     if (lapic->timer.running)
         count_from(lapic, count, now);
 }

@@ -50,15 +50,17 @@ static void check_answers(const struct vcpu *vcpu, uint64_t now, uint64_t tsc_hz
     crash_record_line("%s: CPU %u has not answered an NMI for %d s", name, vcpu->cpu, SILENT_SECONDS);
 }
 
-static void watchdog_expired(struct partition *p, const char *what)
+static void watchdog_expired(struct partition *p, const char *what, uint64_t now)
 {
     static const struct interrupt_message nmi = {.delivery = DELIVERY_NMI};
     switch (fault_rule_find(p->plan->config, FAULT_WATCHDOG).action) {
     case FAULT_LOG:
-        log_line("%s: %s has run out: it goes on", partition_name(p), what);
+        if (lifecycle_is_told(p, now))
+            log_line("%s: %s has run out: it goes on", partition_name(p), what);
         return;
     case FAULT_INJECT:
-        log_line("%s: %s has run out: it gets an NMI", partition_name(p), what);
+        if (lifecycle_is_told(p, now))
+            log_line("%s: %s has run out: it gets an NMI", partition_name(p), what);
         (void)partition_request(&p->vcpus[0], &nmi); /* true: an NMI always is one */
         return;
     case FAULT_BY_DEFAULT:
@@ -86,13 +88,13 @@ static void check_heartbeat(struct partition *p, uint64_t now)
         return;
     /* False: the guest has just called. */
     if (__atomic_compare_exchange_n(&p->heartbeat_due, &due, 0, false, __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE))
-        watchdog_expired(p, "its heartbeat");
+        watchdog_expired(p, "its heartbeat", now);
 }
 
 static void check_watchdog(struct partition *p, uint64_t now)
 {
     if (now >= platform_watchdog_due(p->platform) && platform_watchdog_expire(p->platform, now))
-        watchdog_expired(p, "its watchdog");
+        watchdog_expired(p, "its watchdog", now);
 }
 
 /* The time a guest spends paused is not its own. */

@@ -137,6 +137,20 @@ bool virtual_interrupts_cr8(struct vcpu *vcpu, const struct exit *exit)
     return true;
 }
 
+void virtual_interrupts_ended(struct vcpu *vcpu, uint8_t vector)
+{
+    struct local_apic_outcome outcome;
+    local_apic_ended(vcpu->apic, vector, &outcome);
+    carry_out(vcpu, &outcome);
+}
+
+void virtual_interrupts_written(struct vcpu *vcpu, uint64_t offset)
+{
+    struct local_apic_outcome outcome;
+    local_apic_written(vcpu->apic, offset, cpu_clock(), &outcome);
+    carry_out(vcpu, &outcome);
+}
+
 static void local_apic_input(struct local_apic *apic, bool asserted)
 {
     bool kick = local_apic_post_line(apic, LOCAL_APIC_LINT0, asserted);
@@ -152,18 +166,21 @@ static void take_events(struct vcpu *vcpu)
     cpu_kick(vcpu->cpu); /* the requests have been looked at already: once more */
 }
 
-/* Injects the one interrupt that is next, if the guest can take it now. */
+/* Injects the one interrupt that is next, if the guest can take it now. True: that ends its HLT. */
 static bool inject_next(struct vcpu *vcpu, const struct backend *backend)
 {
     struct local_apic *apic = vcpu->apic;
     bool extint = local_apic_extint(apic);
-    int vector = extint ? 0 : local_apic_pending(apic);
+    bool by_itself = backend->interrupt_offer(vcpu) && !extint;
+    int vector = extint ? 0 : by_itself && vcpu->state == VCPU_RUNNING ? -1 : local_apic_pending(apic);
     if (vector < 0) {
         backend->interrupt_quiet(vcpu);
         return false;
     }
     if (!backend->interrupt_ready(vcpu))
         return false;
+    if (by_itself)
+        return true;
     if (extint) {
         struct platform_outcome outcome;
         local_apic_take_extint(apic);

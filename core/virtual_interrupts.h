@@ -27,3 +27,7 @@ uint64_t virtual_interrupts_apic_base(const struct vcpu *vcpu); /* IA32_APIC_BAS
 bool must_check virtual_interrupts_memory(struct vcpu *vcpu, struct bus_access *access);
 bool virtual_interrupts_owns_memory(const struct vcpu *vcpu, uint64_t address);
 bool must_check virtual_interrupts_cr8(struct vcpu *vcpu, const struct exit *exit);
+
+/* Exits after which the instruction is over: see EXIT_INTERRUPT_ENDED, EXIT_APIC_WRITTEN. */
+void virtual_interrupts_ended(struct vcpu *vcpu, uint8_t vector);
+void virtual_interrupts_written(struct vcpu *vcpu, uint64_t offset);

@@ -31,8 +31,9 @@ $(BUILD)/unit/bin/test_decode: UNIT_LDLIBS += -lZydis
 
 ## make unit        the unit tests alone
 .PHONY: unit
-unit: $(UNIT_TESTS:%=$(BUILD)/unit/bin/%)
+unit: $(UNIT_TESTS:%=$(BUILD)/unit/bin/%) $(BUILD)/rf-check
 	@tests/run-unit.sh $(UNIT_TESTS:%=$(BUILD)/unit/bin/%)
+	@tests/unit/rf-check.sh $(BUILD)/rf-check
 
 -include $(UNIT_O:.o=.d) $(UNIT_TESTS:%=$(BUILD)/unit/tests/unit/%.d)
 

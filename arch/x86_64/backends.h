@@ -5,6 +5,9 @@
 
 #include "core/backend.h"
 
+/* What vcpu_create takes from the heap at the most: one page, and an object of so many bytes. */
+enum { BACKEND_VCPU_BYTES = 960 };
+
 extern const struct backend vmx_backend;
 extern const struct backend svm_backend;
 

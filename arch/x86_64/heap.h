@@ -14,8 +14,8 @@ void heap_init(struct range range);
 bool must_check heap_take_page(hpa_t *out);
 
 /*
- * `size` bytes, zeroed, mapped read-write; NULL: none left, or closed. A multiple of 4 KiB begins a page of its own; other
- * sizes are rounded up to HEAP_ALIGNMENT and lie close together, as long as no pages are taken between them.
+ * `size` bytes, zeroed, mapped read-write; NULL: none left, or closed. A multiple of 4 KiB begins a page of its own;
+ * other sizes are rounded up to HEAP_ALIGNMENT and lie close together, as long as no pages are taken between them.
  */
 enum { HEAP_ALIGNMENT = 64 };
 void *heap_alloc(uint64_t size);

@@ -25,6 +25,7 @@ void offsets(void)
     OFFSET(VCPU_MSR_VALUES, struct vcpu, msr.values);
     OFFSET(VCPU_MSR_SLOTS, struct vcpu, msr.slots);
     CONSTANT(MSR_CACHE_END, MSR_CACHE_END);
+    OFFSET(VCPU_EXITS_HALT, struct vcpu, stats.exits[EXIT_HALT]);
     OFFSET(VCPU_EXITS_INTERRUPT, struct vcpu, stats.exits[EXIT_INTERRUPT]);
     OFFSET(VCPU_EXITS_PORT, struct vcpu, stats.exits[EXIT_PORT]);
     OFFSET(VCPU_EXITS_MSR_READ, struct vcpu, stats.exits[EXIT_MSR_READ]);

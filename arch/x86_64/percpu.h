@@ -43,7 +43,7 @@ struct percpu {
 };
 
 #define PERCPU_STRIDE        0x10000ull
-#define PERCPU_PAGES         8          /* that are mapped */
+#define PERCPU_PAGES         8 /* that are mapped */
 #define PERCPU_STACK_TOP     0x5000ull
 #define PERCPU_DF_STACK_TOP  0x7000ull
 #define PERCPU_NMI_STACK_TOP 0x9000ull

@@ -21,7 +21,7 @@ enum {
 #define UART_LCR_DLAB 0x80u
 #define UART_LSR_DR   0x01u
 #define UART_LSR_THRE 0x20u
-#define UART_IIR_FIFO 0xc0u /* both: a FIFO that works */
+#define UART_IIR_FIFO 0xc0u   /* both: a FIFO that works */
 #define UART_CLOCK    115200u /* divisor 1 */
 
 static uint16_t base;

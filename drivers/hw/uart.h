@@ -10,8 +10,9 @@
 bool uart_init(uint16_t port, uint32_t baud);
 
 /*
- * For messages before and after the console runs. LF becomes CR LF. Text goes out while the box goes on, now and when the
- * console writes; only text beyond 4 KiB waits. uart_flush waits until all of it is in the transmitter, a bounded time.
+ * For messages before and after the console runs. LF becomes CR LF. Text goes out while the box goes on, now and when
+ * the console writes; only text beyond 4 KiB waits. uart_flush waits until all of it is in the transmitter, a bounded
+ * time.
  */
 struct sink *uart_sink(void);
 void uart_flush(void);

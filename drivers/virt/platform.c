@@ -56,6 +56,7 @@ static const struct port_entry port_map[] = {
     {0x2e8, UART16550_PORTS, 0, MOVES_NOTHING, ALWAYS, nothing_access, 0, "empty-com4"},
     {0x2f8, UART16550_PORTS, 0, MOVES_NOTHING, ALWAYS, nothing_access, 0, "empty-com2"},
     {0x378, 8, 0, MOVES_NOTHING, ALWAYS, nothing_access, 0, "empty-lpt1"},
+    {0x3c0, 32, 0, MOVES_NOTHING, ALWAYS, nothing_access, 0, "empty-vga"},
     {0x3e8, UART16550_PORTS, 0, MOVES_NOTHING, ALWAYS, nothing_access, 0, "empty-com3"},
     {0x3f0, 8, 0, MOVES_NOTHING, ALWAYS, nothing_access, 0, "empty-floppy"},
     {GUEST_UART_PORT, UART16550_PORTS, 1, MOVES_UART, NEEDS_UART, uart16550_access, DEVICE(uart), "uart"},

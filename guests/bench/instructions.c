@@ -3,6 +3,7 @@
  */
 #include "guests/bench/cases.h"
 #include "guests/bench/sample.h"
+#include "guests/common/guest.h"
 #include "guests/common/instructions.h"
 #include "guests/common/trap.h"
 
@@ -19,8 +20,7 @@ static volatile uint32_t *memory_word(uint64_t address) { return (volatile uint3
 /* VMCALL and VMMCALL are different opcodes; a CPU knows one of them. Number 0 does nothing under Ringfence. */
 static void hypercall(void)
 {
-    uint64_t value;
-    if (!probe_vmcall(0, 0, &value).faulted)
+    if (!guest_is_amd())
         SAMPLE_INSTRUCTION("hypercall", "xorl %%eax, %%eax", "vmcall");
     else
         SAMPLE_INSTRUCTION("hypercall", "xorl %%eax, %%eax", "vmmcall");

@@ -50,9 +50,8 @@ static void sending(void)
 }
 
 /* Sent, taken, acknowledged, and back to the work that was interrupted. */
-static void taking(void)
+static void taking(const char *name, uint32_t msr, uint64_t message)
 {
-    uint64_t message = (uint64_t)apic_id() << 32 | APIC_ICR_ASSERT | VECTOR;
     for (unsigned i = 0; i < SAMPLES; i++) {
         uint64_t from = rdtsc();
         software_interrupt();
@@ -60,13 +59,13 @@ static void taking(void)
         sti();
         taken_at = 0;
         from = rdtsc();
-        wrmsr(MSR_X2APIC_ICR, message);
+        wrmsr(msr, message);
         while (taken_at == 0)
             ;
         sample_put(i, rdtsc() - from);
         cli();
     }
-    sample_report("icr_self_taken");
+    sample_report(name);
 }
 
 /* HLT with an interrupt that is there already: how long until the guest goes on. */
@@ -165,7 +164,8 @@ void cases_interrupts(void)
     SAMPLE_INSTRUCTION("x2apic_eoi", "movl $0x80b, %%ecx\n\txorl %%eax, %%eax\n\txorl %%edx, %%edx", "wrmsr");
     SAMPLE_INSTRUCTION("x2apic_tpr", "movl $0x808, %%ecx", "rdmsr");
     sending();
-    taking();
+    taking("icr_self_taken", MSR_X2APIC_ICR, (uint64_t)apic_id() << 32 | APIC_ICR_ASSERT | VECTOR);
+    taking("self_ipi_taken", MSR_X2APIC_SELF_IPI, VECTOR);
     halting();
     timer();
 }

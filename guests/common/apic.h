@@ -14,10 +14,12 @@ enum {
     MSR_TSC_DEADLINE = 0x6e0,
     MSR_X2APIC_EOI = 0x80b,
     MSR_X2APIC_ICR = 0x830,
+    MSR_X2APIC_SELF_IPI = 0x83f,
 };
 enum {
     APIC_ID = 0x20,
     APIC_TPR = 0x80,
+    APIC_PPR = 0xa0,
     APIC_EOI = 0xb0,
     APIC_SPURIOUS = 0xf0,
     APIC_ISR = 0x100, /* eight of them, as of the IRR */

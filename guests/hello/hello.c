@@ -10,6 +10,7 @@
 #include "guests/common/guest.h"
 #include "guests/common/instructions.h"
 #include "guests/common/trap.h"
+#include "guests/hello/priority.h"
 
 const char guest_name[] = "hello";
 
@@ -199,6 +200,12 @@ static void do_vmrun(uint64_t number) { report("vmrun", number, probe_vmrun(), f
 static void do_xsetbv(uint64_t value) { report("xsetbv", value, probe_xsetbv(value), false, 0); }
 static void do_bare(uint64_t number) { (void)number; }
 
+static void do_priority(uint64_t number)
+{
+    (void)number;
+    priority_check();
+}
+
 static const struct action actions[] = {
     {"poweroff", false, do_power_off},
     {"reboot", false, do_reboot},
@@ -227,6 +234,7 @@ static const struct action actions[] = {
     {"vmxon", false, do_vmxon},
     {"vmrun", false, do_vmrun},
     {"xsetbv", true, do_xsetbv},
+    {"priority", false, do_priority},
     {"bare", false, do_bare},   /* guests/common/guest.c */
     {"tsc_khz", true, do_bare}, /* the same */
     {"xapic", false, do_bare},  /* guests/common/apic.c */

@@ -7,6 +7,7 @@
 
 enum { MSR_EFER = 0xc0000080, MSR_DEBUGCTL = 0x1d9, RANDOM_VALUES = 4000 };
 #define CR0_SETTABLE   0xffffffffull
+#define CR4_PAE        ((uint64_t)1 << 5)
 #define CR4_LA57       ((uint64_t)1 << 12)
 #define CR4_VMXE       ((uint64_t)1 << 13)
 #define CR4_SMXE       ((uint64_t)1 << 14)
@@ -158,11 +159,12 @@ static void all_random(uint64_t seed)
         }
 }
 
-/* XCR0 is left out: OSXSAVE may be off. */
+/* XCR0 is left out: OSXSAVE may be off. CR4.PAE stays: QEMU 7.2 lets 64-bit mode lose it. */
 void control_step(uint64_t random, uint64_t value)
 {
     static void (*const attacks[])(uint64_t) = {attack_cr0, attack_cr4, attack_efer, attack_debug, attack_cr8};
-    attacks[random % (sizeof attacks / sizeof attacks[0])](value);
+    void (*attack)(uint64_t) = attacks[random % (sizeof attacks / sizeof attacks[0])];
+    attack(attack == attack_cr4 ? value | CR4_PAE : value);
 }
 
 static void run_bits(const uint64_t *numbers)

@@ -44,12 +44,15 @@ static void port_round(uint64_t random)
         (void)probe_out((uint16_t)port, size, tamed(port, size, value));
 }
 
+/* A redirection entry whose message is an INIT starts this guest anew: it becomes an NMI. */
+static uint32_t tamed_entry(uint32_t value) { return (value >> 8 & 7) == 5 ? value & ~0x100u : value; }
+
 static void ioapic_round(uint64_t random)
 {
     uint32_t offset =
         (random >> 8 & 3) != 0 ? (uint32_t)(random >> 12 & 0x10) : (uint32_t)(random >> 12) % IOAPIC_WINDOW;
     uintptr_t at = IOAPIC_BASE + offset;
-    uint32_t value = (uint32_t)(random >> 32);
+    uint32_t value = tamed_entry((uint32_t)(random >> 32));
     switch (random >> 10 & 7) {
     case 0:
         (void)*(volatile uint32_t *)at;
@@ -63,7 +66,7 @@ static void ioapic_round(uint64_t random)
         break;
     case 3:
         if (offset <= IOAPIC_WINDOW - 8)
-            *(volatile uint64_t *)at = random;
+            *(volatile uint64_t *)at = (uint64_t)value << 32 | tamed_entry((uint32_t)random);
         break;
     default:
         /* An index that exists, more often than not. */

@@ -7,7 +7,7 @@
 #include "guests/common/guest.h"
 
 enum { VECTOR_NMI = 2, VECTOR_GP = 13, EXCEPTIONS = 32, SELECTOR_CODE = 8, SELECTOR_DATA = 16, RFLAGS_FIXED = 2 };
-enum { OPCODE_RET = 0xc3 };
+enum { OPCODE_RET = 0xc3, RETS = 8 };
 
 /* try_call.S */
 bool try_call(void (*code)(uint64_t), uint64_t argument);
@@ -69,7 +69,9 @@ struct caught try_bytes(const uint8_t *bytes, size_t count, uint64_t argument)
 {
     for (size_t i = 0; i < count && i < TRY_BYTES; i++)
         bytes_page[i] = bytes[i];
-    bytes_page[count < TRY_BYTES ? count : TRY_BYTES] = OPCODE_RET;
+    /* More than one: with a prefix some instruction takes the first as its operand. */
+    for (size_t i = count < TRY_BYTES ? count : TRY_BYTES; i < TRY_BYTES + RETS; i++)
+        bytes_page[i] = OPCODE_RET;
     /* Code that was just written is fetched anew after a jump on every x86; a serialising instruction is the rule. */
     __asm__ volatile("xorl %%eax, %%eax; cpuid" ::: "eax", "ebx", "ecx", "edx", "memory");
     return try((void (*)(uint64_t))(uintptr_t)bytes_page, argument);

@@ -8,7 +8,7 @@
 
 #include "tests/system/box.h"
 
-enum { FIGURES_MAX = 128, FIGURE_NAME_SIZE = 48, FIGURE_REASON_SIZE = 96 };
+enum { FIGURES_MAX = 256, FIGURE_NAME_SIZE = 48, FIGURE_REASON_SIZE = 96 };
 
 struct figure {
     char name[FIGURE_NAME_SIZE];

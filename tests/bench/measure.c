@@ -100,6 +100,18 @@ static void test_exits_virtual(void **state)
     save(box);
 }
 
+/* And without the CPU's help, which AMD-V's machine never gives. */
+static void test_exits_emulated(void **state)
+{
+    struct box *box = *state;
+    if (strcmp(engine(), "bochs-vmx") != 0)
+        return;
+    start_bench(box, "bench-emulated", "0", 1,
+                "memory = 16M\nstart = manual\ninterrupts = virtual\nacceleration = no\n");
+    figures_run(box, &figures, "_emulated");
+    save(box);
+}
+
 static void test_two_cpus(void **state)
 {
     struct box *box = *state;
@@ -369,6 +381,7 @@ static int run(const char *only)
     const struct CMUnitTest tests[] = {
         box_test(test_exits),
         box_test(test_exits_virtual),
+        box_test(test_exits_emulated),
         box_test(test_two_cpus),
         box_test(test_two_cpus_virtual),
         box_test(test_timer_interrupts_without_exits),

@@ -36,7 +36,7 @@ enum {
     ROUNDS = 4, /* of one burst */
 };
 
-static const uint64_t second = 1000000000, tick = 20000000, burst_period = 200000000, storm_period = 500000000;
+static const uint64_t second = 1000000000, tick = 40000000, burst_period = 400000000, storm_period = 1000000000;
 
 struct meter {
     _Atomic uint64_t count, worst; /* nanoseconds */

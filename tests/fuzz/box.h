@@ -40,7 +40,8 @@ static struct {
     struct ring rings[BOX_PARTITIONS];
     struct vcpu_state_view view; /* of whatever vCPU */
     struct box_calls calls;
-    bool deaf; /* no guest can take an interrupt now */
+    bool deaf;      /* no guest can take an interrupt now */
+    bool by_itself; /* the CPU takes what is requested by itself */
 } box;
 
 /* For as long as tests/unit/fake_cpu.c lacks them; its own ones win. */
@@ -82,6 +83,12 @@ static void box_inject_interrupt(struct vcpu *vcpu, uint8_t vector)
     box.calls.interrupts += vector >= 16; /* an 8259 may be programmed for lower ones */
 }
 static void box_interrupt_quiet(struct vcpu *vcpu) { require(vcpu->apic != NULL); }
+static bool box_interrupt_offer(struct vcpu *vcpu)
+{
+    require(vcpu->apic != NULL);
+    (void)!local_apic_take_changes(vcpu->apic);
+    return box.by_itself;
+}
 static bool box_set_timer(struct vcpu *vcpu, uint64_t ticks) { return vcpu != NULL || ticks == 0; }
 static void box_view(struct vcpu *vcpu, struct vcpu_state_view *out)
 {
@@ -112,6 +119,7 @@ static void box_backend(void)
         .interrupt_ready = box_interrupt_ready,
         .inject_interrupt = box_inject_interrupt,
         .interrupt_quiet = box_interrupt_quiet,
+        .interrupt_offer = box_interrupt_offer,
         .set_timer = box_set_timer,
         .view = box_view,
         .write_back = box_write_back,
@@ -188,7 +196,7 @@ static void box_setup(unsigned virtual_interrupts)
     fake_phys_setup(BOX_BASE, BOX_IMAGE + 0x2000 + 2 * (BOX_RAM + 0x1000));
     memset(fake_phys_at(BOX_BASE, BOX_IMAGE + 0x2000 + 2 * (BOX_RAM + 0x1000)), BOX_FILL,
            BOX_IMAGE + 0x2000 + 2 * (BOX_RAM + 0x1000));
-    box.apics = aligned_alloc(64, sizeof *box.apics * BOX_VCPUS);
+    box.apics = aligned_alloc(_Alignof(struct local_apic), sizeof *box.apics * BOX_VCPUS);
     require(box.apics != NULL);
     box_backend();
     box_machine();

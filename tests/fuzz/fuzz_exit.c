@@ -35,6 +35,8 @@ static uint64_t make_address(struct input *in, enum exit_kind kind)
         return ports[(how >> 1) % array_size(ports)];
     if (kind == EXIT_MEMORY)
         return (how & 2 ? 0xfee00000u : 0xfec00000u) + input_16(in) % 0x1000u;
+    if (kind == EXIT_APIC_WRITTEN)
+        return (how >> 1) * 16u;
     return msrs[(how >> 1) % array_size(msrs)];
 }
 
@@ -70,7 +72,8 @@ static void make_code(struct input *in, struct vcpu *vcpu)
 static bool is_quiet(enum exit_kind kind)
 {
     return kind == EXIT_KICK || kind == EXIT_TIMER || kind == EXIT_NMI_WINDOW || kind == EXIT_INTERRUPT_WINDOW ||
-           kind == EXIT_INTERRUPT || kind == EXIT_HALT || kind == EXIT_CONTROL_REGISTER;
+           kind == EXIT_INTERRUPT || kind == EXIT_HALT || kind == EXIT_CONTROL_REGISTER ||
+           kind == EXIT_INTERRUPT_ENDED || kind == EXIT_APIC_WRITTEN;
 }
 
 /* CPUs that belong to somebody else. */
@@ -170,6 +173,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         uint8_t how = input_8(&in);
         fake_cpu.clock += (uint64_t)how << (how & 15);
         box.deaf = (how & 0x40) != 0;
+        box.by_itself = (how & 0x20) != 0;
         unsigned which = how % BOX_VCPUS;
         if ((may_run >> which & 1) != 0 && prepare(&box.vcpus[which]))
             handle(&in, &box.vcpus[which]);

@@ -8,23 +8,28 @@
 #include "core/bytes.h"
 #include "tests/fuzz/input.h"
 
-enum operation { OP_MEMORY, OP_MSR, OP_POST, OP_LINE, OP_TIME, OP_TAKE, OP_INIT, OP_CR8, OPS };
+enum operation { OP_MEMORY, OP_MSR, OP_POST, OP_LINE, OP_TIME, OP_TAKE, OP_INIT, OP_CR8, OP_CPU, OPS };
 enum { MSR_FIRST = 0x800, MSR_APIC_BASE = 0x1b, MSR_DEADLINE = 0x6e0, BASE_EXTD = 1 << 10, BASE_ENABLED = 1 << 11 };
 
 static struct local_apic *lapic;
 static uint64_t now;
 
-static bool has_bit(const uint64_t *words, unsigned vector) { return (words[vector / 64] >> (vector % 64) & 1) != 0; }
+enum { ISR = 0x100, IRR = 0x200 };
+
+static bool has_bit(unsigned map, unsigned vector)
+{
+    return (lapic->registers[map / 4 + vector / 32 * 4] >> (vector % 32) & 1) != 0;
+}
 
 static void require_sane(void)
 {
     int vector = local_apic_pending(lapic);
-    require(vector == -1 || (vector >= 16 && vector <= 255 && has_bit(lapic->irr, (unsigned)vector)));
+    require(vector == -1 || (vector >= 16 && vector <= 255 && has_bit(IRR, (unsigned)vector)));
     require(vector == -1 || vector >> 4 > (int)(local_apic_cr8(lapic)));
     for (unsigned v = 0; v < 16; v++)
-        require(!has_bit(lapic->irr, v) && !has_bit(lapic->isr, v));
+        require(!has_bit(IRR, v) && !has_bit(ISR, v));
     for (int v = vector + 1; vector != -1 && v <= 255; v++)
-        require(!has_bit(lapic->irr, (unsigned)v)); /* the highest comes first */
+        require(!has_bit(IRR, (unsigned)v)); /* the highest comes first */
     require(local_apic_cr8(lapic) <= 15);
     require((lapic->base & (BASE_EXTD | BASE_ENABLED)) != BASE_EXTD); /* no such mode */
     require((lapic->base & ~(uint64_t)0xfff) == LOCAL_APIC_BASE);
@@ -118,7 +123,7 @@ static void take(void)
     int vector = local_apic_pending(lapic);
     if (vector >= 0) {
         local_apic_take(lapic, (uint8_t)vector);
-        require(has_bit(lapic->isr, (unsigned)vector) && !has_bit(lapic->irr, (unsigned)vector));
+        require(has_bit(ISR, (unsigned)vector) && !has_bit(IRR, (unsigned)vector));
         require(local_apic_pending(lapic) == -1 || local_apic_pending(lapic) >> 4 > vector >> 4);
     }
     require((local_apic_take_events(lapic) & ~0xfu) == 0 && local_apic_take_events(lapic) == 0);
@@ -129,6 +134,29 @@ static void set_cr8(uint64_t value)
     uint64_t before = local_apic_cr8(lapic);
     bool good = local_apic_set_cr8(lapic, value);
     require(good == (value <= 15) && local_apic_cr8(lapic) == (good ? value : before));
+}
+
+/* A CPU that works on the registers itself: it takes a vector, ends one, or writes the registers that it may. */
+static void work_on_registers(struct input *in)
+{
+    static const uint16_t offsets[] = {0x80, 0xb0, 0x300, 0x3f0};
+    struct local_apic_outcome out;
+    uint8_t how = input_8(in);
+    uint16_t offset = offsets[how % 4];
+    uint8_t in_service = local_apic_in_service(lapic);
+    if ((how & 0x80) == 0) {
+        lapic->registers[offset / 4] = offset == 0x300 ? input_32(in) : offset == 0xb0 ? 0 : input_8(in);
+        local_apic_written(lapic, how & 0x40 ? input_16(in) : offset, now, &out);
+    } else if (in_service != 0) {
+        lapic->registers[ISR / 4 + in_service / 32 * 4] &= ~(1u << in_service % 32);
+        local_apic_ended(lapic, in_service, &out);
+        require(!out.eoi || out.eoi_vector == in_service);
+    } else {
+        return;
+    }
+    require_outcome(&out);
+    require((local_apic_take_changes(lapic) & ~3u) == 0 && local_apic_take_changes(lapic) == 0);
+    require(local_apic_requested(lapic) >= local_apic_pending(lapic));
 }
 
 static void operate(struct input *in)
@@ -159,6 +187,9 @@ static void operate(struct input *in)
     case OP_CR8:
         set_cr8(input_8(in) % 20);
         break;
+    case OP_CPU:
+        work_on_registers(in);
+        break;
     case OPS:
         break;
     }
@@ -175,7 +206,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
                                        .tsc_deadline = (flags & 4) != 0,
                                        .tsc_hz = clocks[flags >> 3 & 3],
                                        .bus_hz = clocks[flags >> 5 & 3]};
-    lapic = aligned_alloc(64, sizeof *lapic);
+    lapic = aligned_alloc(_Alignof(struct local_apic), sizeof *lapic);
     require(lapic != NULL);
     memset(lapic, 0xee, sizeof *lapic); /* it may hold anything */
     now = 1000;

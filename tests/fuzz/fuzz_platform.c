@@ -1,6 +1,6 @@
 /*
- * The virtual PC: random accesses to its ports and memory, typed input and time that jumps. Two of them get the same
- * and must answer the same, whatever else the address space holds.
+ * The virtual PC: random accesses to its ports and memory, what drivers do, typed input and time that jumps. Two of
+ * them get the same and must answer the same, whatever else the address space holds.
  */
 #include "drivers/virt/platform.h"
 
@@ -19,6 +19,7 @@ enum operation {
     OP_TICK,
     OP_EOI,
     OP_TAKE,
+    OP_DRIVER,
     OPS
 };
 enum { PAIR = 2, LSR_ALWAYS = 0x60, TIME_SHIFT_MAX = 31 };
@@ -206,6 +207,115 @@ static void take(struct box *box)
     require_same(&outcomes[0], &outcomes[1]);
 }
 
+static void out(struct box *box, uint16_t at, unsigned value)
+{
+    const struct bus_access a = {.address = at, .size = 1, .write = true, .value = value & 0xff};
+    both(box, platform_port, &a);
+}
+
+static void in_8(struct box *box, uint16_t at)
+{
+    const struct bus_access a = {.address = at, .size = 1};
+    both(box, platform_port, &a);
+}
+
+static void write_ioapic(struct box *box, uint32_t index, uint32_t value)
+{
+    const struct bus_access select = {.address = GUEST_IOAPIC_BASE, .size = 4, .write = true, .value = index};
+    const struct bus_access window = {.address = GUEST_IOAPIC_BASE + 0x10, .size = 4, .write = true, .value = value};
+    both(box, platform_memory, &select);
+    both(box, platform_memory, &window);
+}
+
+/*
+ * What drivers do in one go: sequences that only mean something as a whole. `how` and `value` are two bytes of the
+ * input.
+ */
+typedef void sequence(struct box *box, struct input *in, uint8_t how, uint8_t value);
+
+/* ICW1 to ICW4 and a mask, for one of the two. */
+static void begin_8259(struct box *box, struct input *in, uint8_t how, uint8_t value)
+{
+    uint16_t chip = how & 0x80 ? 0xa0 : 0x20, data = chip | 1;
+    out(box, chip, 0x10 | (value & 0x0f));
+    out(box, data, input_8(in));
+    if ((value & 2) == 0)
+        out(box, data, chip == 0x20 ? 4 : 2);
+    if ((value & 1) != 0)
+        out(box, data, input_8(in));
+    out(box, data, how & 0x40 ? 0 : input_8(in));
+}
+
+/* A poll, or an EOI of some kind. */
+static void end_8259(struct box *box, struct input *in, uint8_t how, uint8_t value)
+{
+    uint16_t chip = how & 0x80 ? 0xa0 : 0x20;
+    (void)in;
+    out(box, chip, how & 0x40 ? 0x0c : value & 0xe7);
+    in_8(box, chip);
+}
+
+/* A control word, then the count. */
+static void set_counter(struct box *box, struct input *in, uint8_t how, uint8_t value)
+{
+    uint16_t counter = value % 3;
+    out(box, 0x43, (unsigned)counter << 6 | (how >> 3 & 3u) << 4 | (value >> 2 & 15u));
+    out(box, 0x40 | counter, input_8(in));
+    out(box, 0x40 | counter, how & 0x80 ? 0 : input_8(in));
+}
+
+/* The read-back command, and what it latched. */
+static void read_counters(struct box *box, struct input *in, uint8_t how, uint8_t value)
+{
+    (void)in, (void)how;
+    out(box, 0x43, 0xc0 | (value & 0x3e));
+    for (uint16_t i = 0; i < 3; i++)
+        in_8(box, 0x40 | (uint16_t)((value + i) % 3));
+}
+
+static void set_clock(struct box *box, struct input *in, uint8_t how, uint8_t value)
+{
+    (void)how;
+    out(box, 0x70, value & 0x8f);
+    out(box, 0x71, input_8(in));
+    in_8(box, 0x71);
+}
+
+/* The clock's line falls by this read. */
+static void end_clock(struct box *box, struct input *in, uint8_t how, uint8_t value)
+{
+    (void)in, (void)how, (void)value;
+    out(box, 0x70, 0x0c);
+    in_8(box, 0x71);
+}
+
+/* An entry that lets interrupts through, with a vector that can be taken. */
+static void set_pin(struct box *box, struct input *in, uint8_t how, uint8_t value)
+{
+    uint32_t entry = 0x10 + 2 * (uint32_t)(value % IOAPIC_PINS);
+    write_ioapic(box, entry + 1, input_32(in));
+    write_ioapic(box, entry, (how & 0x40 ? 0x8000u : 0) | (0x20u + input_8(in) % 0xd0));
+}
+
+/* As a driver opens the serial port, and a byte. */
+static void open_uart(struct box *box, struct input *in, uint8_t how, uint8_t value)
+{
+    (void)in;
+    out(box, GUEST_UART_PORT + 3, 3);
+    out(box, GUEST_UART_PORT + 2, how & 0xc1);
+    out(box, GUEST_UART_PORT + 4, 0x08 | (value & 0x13));
+    out(box, GUEST_UART_PORT + 1, value >> 4);
+    out(box, GUEST_UART_PORT, 'x');
+}
+
+static void drive(struct box *box, struct input *in)
+{
+    static sequence *const sequences[] = {begin_8259, end_8259,  set_counter, read_counters,
+                                          set_clock,  end_clock, set_pin,     open_uart};
+    uint8_t how = input_8(in), value = input_8(in);
+    sequences[how % array_size(sequences)](box, in, how, value);
+}
+
 static void operate(struct box *box, struct input *in)
 {
     switch ((enum operation)(input_8(in) % OPS)) {
@@ -241,6 +351,9 @@ static void operate(struct box *box, struct input *in)
         break;
     case OP_TAKE:
         take(box);
+        break;
+    case OP_DRIVER:
+        drive(box, in);
         break;
     case OPS:
         break;

@@ -1,6 +1,7 @@
 /*
- * Writes the binary seeds: make-seeds DIRECTORY. Each is a well-formed input of one target, so that the fuzzer begins
- * behind the first checks. The layout of each target's input is told in its LLVMFuzzerTestOneInput.
+ * Writes the binary seeds: make-seeds DIRECTORY [NAME.hex]... Each is a well-formed input of one target, so that the
+ * fuzzer begins behind the first checks; the layout of each target's input is told in its LLVMFuzzerTestOneInput. Those
+ * of the files are what earlier runs have found, one input a line.
  */
 #include <errno.h>
 #include <stdio.h>
@@ -10,6 +11,7 @@
 
 #include "core/elf.h"
 #include "core/multiboot1.h"
+#include "core/multiboot2.h"
 
 enum { SEED_MAX = 4096 };
 
@@ -248,6 +250,91 @@ static void addresses(void)
     finish("loader_multiboot1", "addresses");
 }
 
+/* ---- kernels of the other ELF protocols: 64 bytes of code, loaded at 1 MiB ---- */
+
+enum { CODE_AT = 192, CODE_SIZE = 64 };
+
+static void kernel_elf64(uint16_t segments)
+{
+    struct elf64_header header = {
+        .ident = {ELF_MAGIC, ELF_CLASS_64, ELF_DATA_LITTLE, 1, {0}, ELF_TYPE_EXECUTABLE, ELF_MACHINE_X86_64, 1},
+        .entry = 0x100010,
+        .phoff = sizeof header,
+        .ehsize = sizeof header,
+        .phentsize = sizeof(struct elf64_segment),
+        .phnum = segments};
+    struct elf64_segment code = {.type = ELF_SEGMENT_LOAD,
+                                 .offset = CODE_AT,
+                                 .vaddr = 0x100000,
+                                 .paddr = 0x100000,
+                                 .filesz = CODE_SIZE,
+                                 .memsz = 5000};
+    put(&header, sizeof header);
+    put(&code, sizeof code);
+}
+
+/* The target puts the note itself, and the header's checksum. */
+static void pvh(void)
+{
+    enum { NOTE_AT = 256, NOTE_SIZE = 24 };
+    put_8(1 | 2); /* 64 bits, with a note */
+    put_8(NOTE_AT / 4);
+    put_8(0);
+    put_8(3);
+    put_16(1);
+    put_16(MEMORY_PAGES);
+    put_16(100);
+    kernel_elf64(2);
+    struct elf64_segment notes = {
+        .type = ELF_SEGMENT_NOTE, .offset = NOTE_AT, .filesz = NOTE_SIZE, .memsz = NOTE_SIZE, .align = 4};
+    put(&notes, sizeof notes);
+    pad_to(IMAGE_AT + NOTE_AT + NOTE_SIZE);
+    finish("loader_pvh", "note");
+}
+
+static void multiboot2_prefix(unsigned header_at)
+{
+    put_8(header_at / 8);
+    put_8(0);
+    put_8(3);
+    put_16(MEMORY_PAGES);
+    put_16(100);
+}
+
+static void multiboot2_tag(unsigned type, unsigned size)
+{
+    put_16(type);
+    put_16(0);
+    put_32(size);
+}
+
+static void multiboot2_kernels(void)
+{
+    enum { HEADER_AT = 128, HEADER_SIZE = 16, BEGIN = 7 };
+    multiboot2_prefix(HEADER_AT);
+    kernel_elf64(1);
+    pad_to(BEGIN + HEADER_AT);
+    put_64(0);
+    put_32(HEADER_SIZE + 8);
+    put_32(0);
+    multiboot2_tag(MULTIBOOT2_HEADER_END, 8);
+    pad_to(BEGIN + CODE_AT + CODE_SIZE);
+    finish("loader_multiboot2", "elf64");
+
+    multiboot2_prefix(0);
+    put_64(0);
+    put_32(HEADER_SIZE + 24 + 16 + 8);
+    put_32(0);
+    multiboot2_tag(MULTIBOOT2_HEADER_ADDRESS, 8 + sizeof(struct multiboot2_addresses));
+    struct multiboot2_addresses a = {.header_addr = 0x100000, .load_addr = 0x100000, .bss_end_addr = 0x102000};
+    put(&a, sizeof a);
+    multiboot2_tag(MULTIBOOT2_HEADER_ENTRY, 12);
+    put_64(0x100040);
+    multiboot2_tag(MULTIBOOT2_HEADER_END, 8);
+    pad_to(BEGIN + CODE_AT);
+    finish("loader_multiboot2", "addresses");
+}
+
 static void linux_kernel(void)
 {
     put_8(2); /* with an initrd */
@@ -387,18 +474,57 @@ static void platform(void)
     finish("platform", "uart");
 }
 
+/* ---- what earlier runs have found ---- */
+
+/* One line: two digits a byte. */
+static void put_hex(const char *path, unsigned number, const char *line)
+{
+    unsigned byte;
+    int used = 0;
+    for (; sscanf(line, "%2x%n", &byte, &used) == 1 && used == 2; line += used)
+        put_8(byte);
+    if (*line == '\n')
+        return;
+    fprintf(stderr, "make-seeds: %s:%u: '%.8s' is not two hexadecimal digits or the end of the line\n", path, number,
+            line);
+    exit(1);
+}
+
+static void found_inputs(const char *path)
+{
+    static char line[2 * SEED_MAX + 3];
+    char target[64], name[32];
+    const char *slash = strrchr(path, '/');
+    snprintf(target, sizeof target, "%s", slash != NULL ? slash + 1 : path);
+    char *dot = strstr(target, ".hex");
+    FILE *file = fopen(path, "r");
+    if (file == NULL || dot == NULL)
+        fail(path);
+    *dot = '\0';
+    for (unsigned number = 1; fgets(line, sizeof line, file) != NULL; number++) {
+        put_hex(path, number, line);
+        snprintf(name, sizeof name, "found-%u", number);
+        finish(target, name);
+    }
+    fclose(file);
+}
+
 int main(int argc, char **argv)
 {
-    if (argc != 2) {
-        fprintf(stderr, "usage: make-seeds DIRECTORY\n");
+    if (argc < 2) {
+        fprintf(stderr, "usage: make-seeds DIRECTORY [NAME.hex]...\n");
         return 1;
     }
     directory = argv[1];
+    for (int i = 2; i < argc; i++)
+        found_inputs(argv[i]);
     multiboot2();
     acpi();
     elf32();
     elf64();
     addresses();
+    pvh();
+    multiboot2_kernels();
     linux_kernel();
     instructions();
     walks();

@@ -27,20 +27,30 @@ $(BUILD)/fuzz/bin/%: $(BUILD)/fuzz/tests/fuzz/fuzz_%.o $(FUZZ_LIB)
 # The decoders are held against somebody else's.
 $(BUILD)/fuzz/bin/decode $(BUILD)/fuzz/bin/svm_length: FUZZ_LDLIBS += -lZydis
 
-# Binary seeds are written by a program: their structure is in C, and no binary lies in the repository.
+# Binary seeds are written by a program: their structure is in C, and no binary lies in the repository. What earlier runs
+# have found is there as text.
+FUZZ_FOUND := $(wildcard tests/fuzz/corpus/*.hex)
 $(BUILD)/fuzz/make-seeds: $(BUILD)/launch/tests/fuzz/make_seeds.o
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(HOST_CFLAGS) -o $@ $<
-$(BUILD)/fuzz/seeds/.made: $(BUILD)/fuzz/make-seeds
-	$(Q)rm -rf $(@D) && mkdir -p $(@D) && $< $(@D) && touch $@
+$(BUILD)/fuzz/seeds/.made: $(BUILD)/fuzz/make-seeds $(FUZZ_FOUND)
+	$(Q)rm -rf $(@D) && mkdir -p $(@D) && $< $(@D) $(FUZZ_FOUND) && touch $@
 
 ## make fuzz        every fuzz target for SECONDS=60
 ## make fuzz-short  every fuzz target with the same FUZZ_RUNS=20000 inputs each time; a part of `make test`
 .PHONY: fuzz fuzz-build fuzz-short
 fuzz-build: $(FUZZ_BIN) $(BUILD)/fuzz/seeds/.made
-fuzz: fuzz-build
+fuzz: deps-test
+	@$(MAKE) --no-print-directory fuzz-build
 	@FUZZ_JOBS=$(FUZZ_JOBS) tests/fuzz/run.sh $(BUILD)/fuzz $(SECONDS)s $(FUZZ_NAMES)
-fuzz-short: fuzz-build
+fuzz-short: deps-test
+	@$(MAKE) --no-print-directory fuzz-build
 	@FUZZ_JOBS=$(FUZZ_JOBS) tests/fuzz/run.sh $(BUILD)/fuzz $(FUZZ_RUNS)x $(FUZZ_NAMES)
+
+## make fuzz-keep   takes what the last runs have found, as few inputs as reach the same code, into tests/fuzz/corpus
+.PHONY: fuzz-keep
+fuzz-keep: deps-test
+	@$(MAKE) --no-print-directory fuzz-build
+	@FUZZ_JOBS=$(FUZZ_JOBS) tests/fuzz/keep.sh $(BUILD)/fuzz $(FUZZ_NAMES)
 
 -include $(FUZZ_O:.o=.d) $(FUZZ_NAMES:%=$(BUILD)/fuzz/tests/fuzz/fuzz_%.d) $(BUILD)/launch/tests/fuzz/make_seeds.d

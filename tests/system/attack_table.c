@@ -1,5 +1,5 @@
 /*
- * A row for each attack, a column for each engine.
+ * The lines of one machine. tests/attack.sh makes one table of all.
  */
 #include "tests/system/attack_table.h"
 
@@ -7,46 +7,47 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
-enum { MAX_ROWS = 512, MAX_ENGINES = 8, TEXT_SIZE = 120, NAME_SIZE = 48 };
+enum { NAME_SIZE = 48, PATH_SIZE = 512 };
 
-struct row {
-    char attack[NAME_SIZE];
-    char outcomes[MAX_ENGINES][TEXT_SIZE];
-};
+static FILE *file;
+static char group_name[NAME_SIZE], attack_name[NAME_SIZE]; /* the latter empty: nothing is open */
 
-static struct row rows[MAX_ROWS];
-static unsigned row_count, engine_count;
-static char engine_names[MAX_ENGINES][NAME_SIZE];
-static char *last; /* the outcome noted last */
-
-static unsigned engine_index(const char *engine)
+static void write_row(const char *prefix, const char *text, int length)
 {
-    unsigned i = 0;
-    while (i < engine_count && strcmp(engine_names[i], engine) != 0)
-        i++;
-    if (i == engine_count && engine_count < MAX_ENGINES)
-        snprintf(engine_names[engine_count++], NAME_SIZE, "%s", engine);
-    return i < MAX_ENGINES ? i : MAX_ENGINES - 1;
+    if (file != NULL && attack_name[0] != '\0') {
+        fprintf(file, "%s\t%s\t%s%.*s\n", group_name, attack_name, prefix, length, text);
+        fflush(file);
+    }
+    attack_name[0] = '\0';
 }
 
-/* The first row of that name which this engine has not filled: an attack may come several times. */
-static struct row *find_row(const char *attack, unsigned engine)
+bool attack_table_open(const char *machine)
 {
-    for (unsigned i = 0; i < row_count; i++)
-        if (strcmp(rows[i].attack, attack) == 0 && rows[i].outcomes[engine][0] == '\0')
-            return &rows[i];
-    if (row_count == MAX_ROWS)
-        return &rows[MAX_ROWS - 1];
-    snprintf(rows[row_count].attack, NAME_SIZE, "%s", attack);
-    return &rows[row_count++];
+    char path[PATH_SIZE];
+    const char *build = getenv("RINGFENCE_BUILD");
+    int folder = snprintf(path, sizeof path, "%s/attack", build != NULL ? build : "build");
+    (void)mkdir(path, 0777);
+    snprintf(path + folder, sizeof path - (size_t)folder, "/%s.tsv", machine);
+    for (char *slash = path + folder + 1; (slash = strchr(slash, '/')) != NULL;)
+        *slash = '-';
+    file = fopen(path, "w");
+    if (file == NULL)
+        fprintf(stderr, "%s: %s\n", path, strerror(errno));
+    return file != NULL;
 }
 
-void attack_table_note(const char *engine, const char *attack, const char *outcome)
+void attack_table_group(const char *group)
 {
-    unsigned column = engine_index(engine);
-    last = find_row(attack, column)->outcomes[column];
-    snprintf(last, TEXT_SIZE, "%s", outcome);
+    write_row("NO ANSWER", "", 0);
+    snprintf(group_name, sizeof group_name, "%s", group);
+}
+
+void attack_table_note(const char *attack)
+{
+    write_row("NO ANSWER", "", 0);
+    snprintf(attack_name, sizeof attack_name, "%s", attack);
 }
 
 /* Without the frame that `attach` puts around the news. */
@@ -61,39 +62,17 @@ void attack_table_outcome(bool held, const char *line)
         length -= 9;
     }
     if (strstr(text, "PASS ") != NULL) /* something that the attack wrote to the UART may stand before it */
-        snprintf(last, TEXT_SIZE, "refused");
+        write_row("refused", "", 0);
     else if (strncmp(text, "goes on", 7) == 0)
-        snprintf(last, TEXT_SIZE, "loops, stopped by the console");
+        write_row("loops, stopped by the console", "", 0);
     else
-        snprintf(last, TEXT_SIZE, "%s%.*s", held ? "" : "WRONG: ", length, text);
+        write_row(held ? "" : "WRONG: ", text, length);
 }
 
-static void print_table(FILE *to)
+bool attack_table_close(void)
 {
-    fprintf(to, "%-46s", "ATTACK");
-    for (unsigned i = 0; i < engine_count; i++)
-        fprintf(to, "  %s", engine_names[i]);
-    fprintf(to, "\n");
-    for (unsigned i = 0; i < row_count; i++) {
-        fprintf(to, "%-46s", rows[i].attack);
-        for (unsigned j = 0; j < engine_count; j++)
-            fprintf(to, "%s%s", j == 0 ? "  " : " | ",
-                    rows[i].outcomes[j][0] != '\0' ? rows[i].outcomes[j] : "not run");
-        fprintf(to, "\n");
-    }
-}
-
-bool attack_table_write(void)
-{
-    const char *build = getenv("RINGFENCE_BUILD");
-    char path[512];
-    snprintf(path, sizeof path, "%s/attack.txt", build != NULL ? build : "build");
-    FILE *file = fopen(path, "w");
-    if (file == NULL) {
-        fprintf(stderr, "%s: %s\n", path, strerror(errno));
-        return false;
-    }
-    print_table(file);
-    print_table(stdout);
-    return fclose(file) == 0;
+    write_row("NO ANSWER", "", 0);
+    FILE *done = file;
+    file = NULL;
+    return done != NULL && ferror(done) == 0 && fclose(done) == 0;
 }

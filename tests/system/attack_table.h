@@ -1,13 +1,17 @@
 /*
- * What became of each attack on each engine: collected while the tests run, written as one table at the end.
+ * What became of each attack on one machine: a line GROUP, ATTACK, OUTCOME with tabs between, written as it happens.
  */
 #pragma once
 
 #include <stdbool.h>
 
-/* Begins a line: what stands here when nothing else comes. */
-void attack_table_note(const char *engine, const char *attack, const char *outcome);
+/* Begins $RINGFENCE_BUILD/attack/MACHINE.tsv, a '-' for each '/' of the name. False: it cannot be written. */
+bool attack_table_open(const char *machine);
+/* The lines that follow are of this group. */
+void attack_table_group(const char *group);
+/* Begins a line: "NO ANSWER" stands in it when nothing else comes. */
+void attack_table_note(const char *attack);
 /* The outcome of the attack noted last, from the line that told it; `held`: it was as it must be. */
 void attack_table_outcome(bool held, const char *line);
-/* Writes $RINGFENCE_BUILD/attack.txt and prints it. False: the file cannot be written. */
-bool attack_table_write(void);
+/* False: something could not be written. */
+bool attack_table_close(void);

@@ -3,9 +3,9 @@
  * partition whose timer must not miss a beat and one that watches its own memory and registers; after each group of
  * attacks both must be as they were, and the console must answer.
  *
- * What happened is written as a table, one line an attack and one column a machine, to $RINGFENCE_BUILD/attack.txt.
- * RINGFENCE_ATTACK_MACHINES names the machines, as attack_box.h has them; RINGFENCE_ATTACK_ONLY is a pattern for the
- * names of the tests; RINGFENCE_ATTACK is "COMMAND;COMMAND", attacks by hand.
+ * What happened is written by attack_table.h. RINGFENCE_ATTACK_MACHINE names the machine, as attack_box.h has it;
+ * RINGFENCE_ATTACK_ONLY is a pattern for the names of the tests; RINGFENCE_ATTACK is "COMMAND;COMMAND", attacks by
+ * hand.
  */
 #include "tests/system/attack_box.h"
 
@@ -243,7 +243,7 @@ static void test_cpus_of_one_partition_against_each_other(void **state)
 static void test_attacks_by_hand(void **state)
 {
     struct box *box = *state;
-    char list[1024], *rest = list;
+    char list[4096], *rest = list;
     const char *given = getenv("RINGFENCE_ATTACK");
     if (given == NULL || *given == '\0')
         skip();
@@ -268,24 +268,14 @@ static const struct CMUnitTest tests[] = {
     box_test(test_attacks_by_hand),
 };
 
-/* The machine that a single program is told to run on, when there is no list. */
-static const char *machines(void)
-{
-    const char *text = getenv("RINGFENCE_ATTACK_MACHINES");
-    return text != NULL && *text != '\0' ? text : box_machine();
-}
-
 int main(void)
 {
-    char list[256], *rest = list;
-    int failed = 0;
-    const char *only = getenv("RINGFENCE_ATTACK_ONLY");
+    const char *only = getenv("RINGFENCE_ATTACK_ONLY"), *machine = getenv("RINGFENCE_ATTACK_MACHINE");
     if (only != NULL && *only != '\0')
         cmocka_set_test_filter(only);
-    snprintf(list, sizeof list, "%s", machines());
-    for (char *machine; (machine = strtok_r(rest, " ", &rest)) != NULL;) {
-        attack_machine_set(machine);
-        failed |= cmocka_run_group_tests_name(machine, tests, NULL, NULL);
-    }
-    return attack_table_write() ? failed : 1;
+    attack_machine_set(machine != NULL && *machine != '\0' ? machine : box_machine());
+    if (!attack_table_open(attack_machine()))
+        return 1;
+    int failed = cmocka_run_group_tests_name(attack_machine(), tests, NULL, NULL);
+    return attack_table_close() ? failed : 1;
 }

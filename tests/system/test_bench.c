@@ -44,6 +44,8 @@ static void test_no_path_has_grown_on_vtx(void **state)
     measure(*state, &figures, "bench-vtx", "bochs-vmx", "direct", "");
     box_stop(*state);
     measure(*state, &figures, "bench-vtx-virtual", "bochs-vmx", "virtual", "_virtual");
+    box_stop(*state);
+    measure(*state, &figures, "bench-vtx-emulated", "bochs-vmx", "virtual\nacceleration = no", "_emulated");
     no_path_has_grown(*state, &figures, "bochs-vmx");
 }
 
@@ -117,7 +119,7 @@ static void test_the_report_tells_what_is_met_and_what_is_missed(void **state)
     int status = report(box,
                         "hypercall 30 31 90 1000\ncpuid 60 63 64 1000\nfirst_touch 1 2 3 1000\n"
                         "heartbeat_exits 2 2 2 1\ntimer_virtual absent there is none\n",
-                        "cpuid 900 945 990 1000\n", "nothing", said, sizeof said);
+                        "cpuid 900 945 990 1000\n", "bochs-nothing", said, sizeof said);
     assert_int_equal(status, 0);
     expect_text(said, "hypercall that does nothing                              30           31           90 ticks "
                       "            40  met");
@@ -133,7 +135,8 @@ static void test_the_report_writes_what_a_program_can_read(void **state)
     static char said[16384];
     struct box *box = *state;
     char file[BOX_PATH_SIZE + 32];
-    assert_int_equal(report(box, "cpuid 60 63 64 1000\n", "cpuid 900 945 990 1000\n", "nothing", said, sizeof said), 0);
+    assert_int_equal(
+        report(box, "cpuid 60 63 64 1000\n", "cpuid 900 945 990 1000\n", "bochs-nothing", said, sizeof said), 0);
     snprintf(file, sizeof file, "%s/bench.json", box->directory);
     FILE *from = fopen(file, "r");
     assert_non_null(from);
@@ -142,6 +145,39 @@ static void test_the_report_writes_what_a_program_can_read(void **state)
     expect_text(said, "{\"name\": \"cpuid\", \"unit\": \"ticks\", \"min\": 60, \"median\": 63, \"max\": 64, "
                       "\"target\": 60, \"peer\": 945}");
     expect_text(said, "{\"name\": \"hypercall\", \"unit\": \"ticks\", \"min\": null, \"median\": null");
+}
+
+/* Where the clock is a real one, it is said, and nothing is held against what Bochs has shown. */
+static void test_the_report_of_another_machine_is_in_cycles(void **state)
+{
+    static char said[16384];
+    assert_int_equal(report(*state, "cpuid 9000 9000 9000 1000\n", "", "qemu-svm", said, sizeof said), 0);
+    expect_text(said, "qemu-svm, cycles of its clock");
+    expect_text(said, "9000 cycles");
+}
+
+/* The table in a README: only what is between the two lines changes. */
+static void test_the_readme_gets_the_promises(void **state)
+{
+    static char said[16384];
+    char command[4 * BOX_PATH_SIZE];
+    struct box *box = *state;
+    static const char readme[] = "before\n<!-- bench: x -->\nold\n<!-- bench: end -->\nafter\n";
+    assert_int_equal(report(box, "restart_ticks 1 4500000 9 5\n", "restart_ticks 1 9000000 9 5\n", "bochs-nothing",
+                            said, sizeof said),
+                     0);
+    box_file(box, "bench-report", "README.md", readme, strlen(readme));
+    snprintf(command, sizeof command, "tools/bench-readme.sh %s/bench.json %s/README.md >&2 && cat %s/README.md",
+             box->directory, box->directory, box->directory);
+    FILE *pipe = popen(command, "r");
+    assert_non_null(pipe);
+    said[fread(said, 1, sizeof said - 1, pipe)] = '\0';
+    assert_int_equal(pclose(pipe), 0);
+    expect_text(said, "before\n<!-- bench: x -->\n");
+    expect_text(said, "| stop to first instruction, ticks | 4,500,000 | 5,000,000 | met | 9,000,000 | 2.0 |\n");
+    expect_text(said, "| hypercall that does nothing, ticks | - | 40 | not measured | - | - |\n");
+    expect_text(said, "\n<!-- bench: end -->\nafter\n");
+    assert_null(strstr(said, "old"));
 }
 
 static void test_the_report_fails_when_a_path_has_grown(void **state)
@@ -165,6 +201,8 @@ int main(void)
         box_test(test_the_comparison_names_what_has_grown),
         box_test(test_the_report_tells_what_is_met_and_what_is_missed),
         box_test(test_the_report_writes_what_a_program_can_read),
+        box_test(test_the_report_of_another_machine_is_in_cycles),
+        box_test(test_the_readme_gets_the_promises),
         box_test(test_the_report_fails_when_a_path_has_grown),
         box_test(test_the_report_wants_figures),
         box_test(test_no_path_has_grown_on_vtx),

@@ -94,7 +94,7 @@ static void test_mistakes_are_answered_with_the_nearest_word(void **state)
     ask(box, "list hello", "^'hello' is one word too many");
     ask(box, "start hello", "^hello is running already$");
     ask(box, "resume hello", "^hello is running already$");
-    ask(box, "pause heartbeat", "^heartbeat is not running: only then it can be paused$");
+    ask(box, "pause heartbeat", "^heartbeat is stopped: 'start' starts it$");
     ask(box, "stop heartbeat", "^heartbeat is stopped already$");
     ask(box, "attach mute", "^mute has no console");
     /* Keys that mean something: the line is corrected with backspace, and given up with Ctrl-C. */

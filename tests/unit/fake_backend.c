@@ -74,6 +74,12 @@ static void inject_interrupt(struct vcpu *vcpu, uint8_t vector)
 
 static void interrupt_quiet(struct vcpu *vcpu) { fake_vcpu_of(vcpu)->quiets++; }
 
+static bool interrupt_offer(struct vcpu *vcpu)
+{
+    fake_vcpu_of(vcpu)->offered = local_apic_take_changes(vcpu->apic);
+    return fake_vcpu_of(vcpu)->by_itself;
+}
+
 static bool set_timer(struct vcpu *vcpu, uint64_t ticks)
 {
     fake_vcpu_of(vcpu)->timer_ticks = ticks;
@@ -112,6 +118,7 @@ const struct backend fake_backend_table = {
     .interrupt_ready = interrupt_ready,
     .inject_interrupt = inject_interrupt,
     .interrupt_quiet = interrupt_quiet,
+    .interrupt_offer = interrupt_offer,
     .set_timer = set_timer,
     .view = view,
     .write_back = write_back,

@@ -32,6 +32,8 @@ struct fake_vcpu {
     uint32_t interrupts;     /* injected, and which was the last */
     uint8_t interrupt_vector;
     uint32_t quiets;
+    bool by_itself;       /* the CPU takes what is requested by itself: nothing is injected here */
+    uint32_t offered;     /* LOCAL_APIC_CHANGED_*, at the last offer */
     bool timer_missing;   /* this CPU has no timer for EXIT_TIMER */
     uint64_t timer_ticks; /* of the last set_timer */
 };

@@ -19,6 +19,7 @@ static void write(uint64_t low, uint64_t high, uint32_t cpus)
 
 static unsigned word(unsigned at) { return rtc.bytes[at] | (unsigned)rtc.bytes[at + 1] << 8; }
 
+/* SeaBIOS, "CMOS": extended memory at 30h and 34h, memory above 4 GiB at 5Bh. */
 static void sizes(void **state)
 {
     (void)state;
@@ -46,6 +47,7 @@ static void sizes(void **state)
     }
 }
 
+/* SeaBIOS, "CMOS": the number of further CPUs at 5Fh. */
 static void cpus(void **state)
 {
     (void)state;

@@ -465,7 +465,7 @@ static void unknown_keys(void **state)
     (void)state;
     assert_refused(HEAD GOOD "ram_size = 4K\n", "f:6:1: unknown key 'ram_size' (expected boot, load, entry, cpus, "
                                                 "memory, kernel, initrd, modules, cmdline, console, interrupts, "
-                                                "start, on_stop, fault.triple-fault, fault.port, fault.msr, "
+                                                "acceleration, start, on_stop, fault.triple-fault, fault.port, fault.msr, "
                                                 "fault.memory, fault.machine-check, fault.unknown, fault.watchdog, "
                                                 "fault.reset, fault.power-off, learn, allow.port, allow.msr)\n");
     assert_refused(HEAD GOOD "cmdlien = x\n", "f:6:1: unknown key 'cmdlien' (did you mean 'cmdline'?)\n");

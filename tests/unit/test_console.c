@@ -133,11 +133,18 @@ static void refused_requests_say_why(void **state)
     box.answer = LIFECYCLE_ALREADY;
     command("start linux");
     expect("linux is running already\r\n");
+    command("stop tiny");
+    expect("tiny is stopped already\r\n");
+    linux_partition->state = PARTITION_PAUSED;
+    command("pause linux");
+    expect("linux is paused already\r\n");
+    command("start linux");
+    expect("linux is paused: 'resume' lets it go on, 'restart' begins anew\r\n");
     box.answer = LIFECYCLE_NOT_RUNNING;
     command("pause tiny");
-    expect("tiny is not running: only then it can be paused\r\n");
+    expect("tiny is stopped: 'start' starts it\r\n");
     command("resume tiny");
-    expect("tiny is not paused\r\n");
+    expect("tiny is stopped: 'start' starts it\r\n");
     linux_partition->goal = GOAL_NONE;
     service(5);
     expect_none("] linux:"); /* nothing was asked, so nothing is reported */

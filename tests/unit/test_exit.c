@@ -224,6 +224,15 @@ static void triple_fault_ends(void **state)
     expect_end("vCPU 0: triple fault at rip abc (cr0 11, cr3 3000, cr4 20)");
 }
 
+static void a_task_switch_ends(void **state)
+{
+    (void)state;
+    fake->view = (struct vcpu_state_view){.rip = 0x7c00};
+    handle((struct exit){.kind = EXIT_TASK_SWITCH, .address = 0x28});
+    assert_int_equal(fake->dumps, 0);
+    expect_end("vCPU 0: switches tasks by hardware, to TSS selector 28, which is not supported (rip 7c00)");
+}
+
 static void unknown_exit_ends_with_a_dump(void **state)
 {
     (void)state;
@@ -691,6 +700,7 @@ int main(void)
         TEST(cpuid_answers_for_this_vcpu),
         TEST(xsetbv_takes_what_cpuid_shows),
         TEST(triple_fault_ends),
+        TEST(a_task_switch_ends),
         TEST(unknown_exit_ends_with_a_dump),
         TEST(failed_entry_ends_with_a_dump),
         TEST(exceptions_end),

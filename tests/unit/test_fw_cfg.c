@@ -76,6 +76,7 @@ static bool add_module(uint16_t key, const char *name, uint32_t at, uint32_t siz
     return fw_cfg_add(&cfg, &(struct firmware_item){.key = key, .name = name, .host = hpa(HOST + at), .size = size});
 }
 
+/* QEMU, "QEMU Firmware Configuration (fw_cfg) Device": a selected key that is not there reads 0. */
 static void without_items_nothing_is_there(void **state)
 {
     (void)state;
@@ -87,6 +88,7 @@ static void without_items_nothing_is_there(void **state)
     assert_int_equal(value, 0xffff);
 }
 
+/* "Signature (Key 0x0000)", "Revision / feature bitmap (Key 0x0001)". */
 static void shows_itself(void **state)
 {
     (void)state;
@@ -96,6 +98,7 @@ static void shows_itself(void **state)
     expect(0x4242, "\0\0\0", 3);
 }
 
+/* "Data Register": the next byte of the item; 0 after its end. */
 static void items_of_every_kind(void **state)
 {
     (void)state;
@@ -125,6 +128,7 @@ static void the_window_follows_the_item(void **state)
     }
 }
 
+/* "File Directory (Key 0x0019)": big-endian, name of 56 bytes. */
 static void lists_its_files(void **state)
 {
     (void)state;
@@ -187,6 +191,7 @@ static void ignores_other_accesses(void **state)
     assert_int_equal(next(), 'a');
 }
 
+/* "Data Register": reads past the end give 0. */
 static void stays_at_the_end(void **state)
 {
     (void)state;

@@ -1,5 +1,6 @@
 /*
- * The I/O APIC: registers as the data sheet has them, and which messages come out of which lines.
+ * The I/O APIC: registers as the data sheet ("82093AA I/O Advanced Programmable Interrupt Controller") has them, and
+ * which messages come out of which lines. Quoted are its headings.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -76,6 +77,7 @@ static int setup_visible(void **state)
     return 0;
 }
 
+/* Tables "IOAPICID", "IOAPICVER", "IOREDTBL": default values; all entries masked. */
 static void reset_values(void **state)
 {
     (void)state;
@@ -90,6 +92,7 @@ static void reset_values(void **state)
     assert_false(next());
 }
 
+/* "IOAPICID", "IOAPICARB": the arbitration ID is loaded whenever the ID is written, and is read-only. */
 static void id_and_arbitration(void **state)
 {
     (void)state;
@@ -102,6 +105,7 @@ static void id_and_arbitration(void **state)
     assert_int_equal(read_index(1), 0x00170020);
 }
 
+/* "IOREDTBL[23:0]": reserved bits, "Delivery Status" and "Remote IRR" are not written. */
 static void entries_keep_what_can_be_written(void **state)
 {
     (void)state;
@@ -117,6 +121,7 @@ static void entries_keep_what_can_be_written(void **state)
     }
 }
 
+/* "IOREGSEL": offsets that name no register. */
 static void registers_beyond_are_empty(void **state)
 {
     static const uint32_t indices[] = {3, 0x0f, 0x40, 0x41, 0xff};
@@ -132,6 +137,7 @@ static void registers_beyond_are_empty(void **state)
     assert_int_equal(read_memory(EOI, 4), 0);
 }
 
+/* "Memory Mapped Registers": IOREGSEL and IOWIN are accessed as 32-bit words. */
 static void only_aligned_words_mean_anything(void **state)
 {
     (void)state;
@@ -148,6 +154,7 @@ static void only_aligned_words_mean_anything(void **state)
     assert_int_equal(read_memory(WINDOW + 2, 4), 0);
 }
 
+/* "IOREDTBL[23:0]": vector, delivery mode, destination mode and destination field of the message. */
 static void messages_say_what_the_entry_says(void **state)
 {
     struct interrupt_message message;
@@ -176,6 +183,7 @@ static void messages_say_what_the_entry_says(void **state)
     assert_int_equal(message.vector, 0x42);
 }
 
+/* "Destination Field": all ones in physical mode are all local APICs. */
 static void physical_ff_is_everybody(void **state)
 {
     struct interrupt_message message;
@@ -188,6 +196,7 @@ static void physical_ff_is_everybody(void **state)
     assert_int_equal(message.destination, 0xffffffff);
 }
 
+/* "Trigger Mode" = 0: edge sensitive. */
 static void every_rise_of_an_edge_pin_is_one_message(void **state)
 {
     (void)state;
@@ -203,6 +212,8 @@ static void every_rise_of_an_edge_pin_is_one_message(void **state)
     }
 }
 
+/* "Interrupt Mask": an edge under the mask. The 82093AA loses it; here it waits, or a timer's only one would be lost.
+ */
 static void an_edge_while_masked_waits(void **state)
 {
     (void)state;
@@ -221,6 +232,7 @@ static void an_edge_while_masked_waits(void **state)
     assert_false(next());
 }
 
+/* No order is given by the data sheet: the lowest input goes first. */
 static void lowest_pin_first(void **state)
 {
     (void)state;
@@ -236,6 +248,7 @@ static void lowest_pin_first(void **state)
     assert_false(next());
 }
 
+/* "INTIN[23:0]": 24 inputs. */
 static void pins_that_do_not_exist_are_ignored(void **state)
 {
     struct ioapic before = ioapic;
@@ -247,6 +260,7 @@ static void pins_that_do_not_exist_are_ignored(void **state)
     assert_memory_equal(&before, &ioapic, sizeof before);
 }
 
+/* "Remote IRR": set when a local APIC takes a level interrupt, reset by its EOI; a line still high asks again. */
 static void level_pins_wait_for_a_visible_eoi(void **state)
 {
     (void)state;
@@ -268,6 +282,7 @@ static void level_pins_wait_for_a_visible_eoi(void **state)
     assert_int_equal(read_index(0x10 + 18), LEVEL | 0x39);
 }
 
+/* Intel ICH data sheets, "EOIR - EOI Register": all entries of that vector lose their Remote IRR. */
 static void the_eoi_register_ends_too(void **state)
 {
     (void)state;
@@ -292,6 +307,7 @@ static void a_trip_through_edge_clears_remote_irr(void **state)
     expect_vector(0x39);
 }
 
+/* "Remote IRR": only the EOI resets it. */
 static void unmasking_does_not_end_a_visible_interrupt(void **state)
 {
     (void)state;
@@ -303,6 +319,7 @@ static void unmasking_does_not_end_a_visible_interrupt(void **state)
     assert_false(next());
 }
 
+/* "Interrupt Mask", "Trigger Mode" = 1: a level counts when it is there at the unmasking. */
 static void a_level_while_masked_is_sent_if_it_lasts(void **state)
 {
     (void)state;
@@ -318,6 +335,7 @@ static void a_level_while_masked_is_sent_if_it_lasts(void **state)
     expect_vector(0x39);
 }
 
+/* No rule of the data sheet: in direct mode EOIs are not seen, so "Remote IRR" is never set. */
 static void level_pins_never_wait_for_an_invisible_eoi(void **state)
 {
     (void)state;
@@ -338,6 +356,7 @@ static void level_pins_never_wait_for_an_invisible_eoi(void **state)
     assert_false(next());
 }
 
+/* "Trigger Mode": an edge that waits has no meaning for a level. */
 static void changing_to_level_forgets_the_edge(void **state)
 {
     (void)state;

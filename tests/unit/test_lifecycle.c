@@ -709,7 +709,9 @@ static void on_stop_restart_gives_up(void **state)
         uint32_t given_up = log_count("not restarted again");
         start_all();
         for (uint32_t i = 0; i < 5; i++) {
+            uint32_t told = log_count("p: stopped: vCPU 0 broke: it starts again");
             end_quickly(vcpus_that_end);
+            assert_int_equal(log_count("p: stopped: vCPU 0 broke: it starts again"), told + 1);
             assert_int_equal(p->state, PARTITION_RUNNING);
             assert_int_equal(p->starts, i + 2);
             assert_int_equal(log_count("not restarted again"), given_up);
@@ -747,19 +749,19 @@ static void many_ends_are_told_now_and_then(void **state)
 {
     (void)state;
     start_all();
-    uint32_t told = log_count("p: reset by the guest"), closed = log_count("further ends are only counted");
+    uint32_t told = log_count("p: reset by the guest"), closed = log_count("the rest is not told");
     for (uint32_t i = 0; i < 1000; i++) {
         lifecycle_guest_reset(p);
         settle();
     }
     assert_int_equal(log_count("p: reset by the guest"), told + FAULT_PACE_MOST);
-    assert_int_equal(log_count("p: has ended 10 times within a minute: further ends are only counted"), closed + 1);
+    assert_int_equal(log_count("p: more than 10 resets or faults within a minute: the rest is not told"), closed + 1);
     assert_int_equal(p->starts, 1001);
 
     fake_cpu.clock += FAULT_PACE_SECONDS * fake_guest.machine.tsc_hz;
     lifecycle_guest_reset(p);
     settle();
-    assert_int_equal(log_count("p: ended 990 times more, which was not told"), 1);
+    assert_int_equal(log_count("p: 990 resets or faults before this one were not told"), 1);
     assert_int_equal(log_count("p: reset by the guest"), told + FAULT_PACE_MOST + 1);
 
     for (uint32_t i = 0; i < 20; i++) {

@@ -1,5 +1,6 @@
 /*
- * What reaches a local APIC from other CPUs: posting, absorbing, and whom a destination names.
+ * What reaches a local APIC from other CPUs: posting, absorbing, and whom a destination names. Quoted are headings of
+ * the Intel SDM, vol. 3A; posting itself is ours.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -43,6 +44,10 @@ static void only_the_first_post_kicks(void **state)
     assert_int_equal(get(TMR + 0x20), 0);
 }
 
+/*
+ * "Delivery Mode": SMI, INIT and start-up are events, ExtINT is the 8259s; reserved modes and the INIT level de-assert are
+ * nothing.
+ */
 static void events_by_delivery_mode(void **state)
 {
     (void)state;
@@ -84,6 +89,7 @@ static void accepting_absorbs(void **state)
     assert_false(local_apic_extint(&lapic));
 }
 
+/* "Local APIC State After It Has Been Software Disabled": fixed interrupts are not accepted. */
 static void a_disabled_apic_takes_nothing(void **state)
 {
     (void)state;
@@ -105,6 +111,7 @@ static void a_disabled_apic_takes_nothing(void **state)
     assert_int_equal(local_apic_pending(&lapic), -1);
 }
 
+/* "Error Status Register": receive illegal vector. */
 static void an_illegal_vector_is_the_receivers_error(void **state)
 {
     (void)state;

@@ -1,6 +1,7 @@
 /*
  * The interval timer: each mode against a counter that is stepped clock by clock, the latches, port 61h, and the
- * calibration loops of guests. In most tests one TSC tick is one input clock.
+ * calibration loops of guests. In most tests one TSC tick is one input clock. Quoted are the headings of the data sheet
+ * ("8254 Programmable Interval Timer").
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -66,6 +67,7 @@ static int setup(void **state)
     return 0;
 }
 
+/* "Programming the 8254": undefined until programmed; so it is what a PC's firmware programs. */
 static void power_on_is_what_firmware_leaves(void **state)
 {
     (void)state;
@@ -79,6 +81,7 @@ static void power_on_is_what_firmware_leaves(void **state)
     assert_int_equal(status_of(2) & 0x40, 0x40); /* no count yet */
 }
 
+/* "Mode 0: Interrupt on Terminal Count": OUT low from the control word on, high after N + 1 clocks. */
 static void mode_0_rises_at_the_count(void **state)
 {
     (void)state;
@@ -101,6 +104,7 @@ static void mode_0_rises_at_the_count(void **state)
     assert_false(output2());
 }
 
+/* "Mode 0": GATE = 0 disables counting and does not touch OUT. */
 static void mode_0_pauses_with_the_gate(void **state)
 {
     (void)state;
@@ -119,6 +123,7 @@ static void mode_0_pauses_with_the_gate(void **state)
     assert_true(output2());
 }
 
+/* "Mode 0": writing the first byte disables counting, writing the second loads on the next clock. */
 static void mode_0_stops_at_the_first_of_two_bytes(void **state)
 {
     (void)state;
@@ -136,6 +141,7 @@ static void mode_0_stops_at_the_first_of_two_bytes(void **state)
     assert_true(output2());
 }
 
+/* "Mode 1: Hardware Retriggerable One-Shot": a rising GATE starts the pulse, another one starts it again. */
 static void mode_1_is_started_by_the_gate(void **state)
 {
     (void)state;
@@ -167,6 +173,7 @@ static void mode_1_is_started_by_the_gate(void **state)
     assert_true(output2());
 }
 
+/* "Mode 2: Rate Generator": low for the one clock at which the count is 1. */
 static void mode_2_against_a_stepped_counter(void **state)
 {
     static const uint16_t counts[] = {2, 3, 4, 7, 18, 1000};
@@ -185,6 +192,7 @@ static void mode_2_against_a_stepped_counter(void **state)
     }
 }
 
+/* "Mode 3: Square Wave Mode": even counts half and half, odd ones high for (N + 1) / 2 and low for (N - 1) / 2. */
 static void mode_3_against_a_stepped_counter(void **state)
 {
     static const uint16_t counts[] = {2, 3, 4, 5, 10, 11, 1000, 1001};
@@ -209,6 +217,7 @@ static void mode_3_against_a_stepped_counter(void **state)
     }
 }
 
+/* "Gate Pin Operations Summary": modes 2 and 3: low stops and sets OUT high, rising begins anew. */
 static void periodic_modes_stop_and_restart_with_the_gate(void **state)
 {
     (void)state;
@@ -228,6 +237,7 @@ static void periodic_modes_stop_and_restart_with_the_gate(void **state)
     }
 }
 
+/* "Mode 2", "Mode 3": a count written meanwhile is loaded at the end of the present cycle. */
 static void a_new_period_waits_for_the_end_of_the_old(void **state)
 {
     (void)state;
@@ -245,6 +255,7 @@ static void a_new_period_waits_for_the_end_of_the_old(void **state)
     assert_int_equal(status_of(2) & 0x40, 0);
 }
 
+/* "Mode 4: Software Triggered Strobe": OUT low for one clock when the count expires. */
 static void mode_4_strobes_once(void **state)
 {
     (void)state;
@@ -267,6 +278,7 @@ static void mode_4_strobes_once(void **state)
     assert_int_equal(latched(2), 100);
 }
 
+/* "Mode 5: Hardware Triggered Strobe (Retriggerable)". */
 static void mode_5_strobes_after_the_gate(void **state)
 {
     (void)state;
@@ -282,6 +294,7 @@ static void mode_5_strobes_after_the_gate(void **state)
     assert_true(output2());
 }
 
+/* "Minimum and Maximum Initial Counts": 0 is 65536 in binary, 10000 in BCD. */
 static void zero_is_the_largest_count(void **state)
 {
     (void)state;
@@ -293,6 +306,7 @@ static void zero_is_the_largest_count(void **state)
     assert_true(output2());
 }
 
+/* "Control Word Format", BCD: four decades. */
 static void decimal_counting(void **state)
 {
     (void)state;
@@ -348,6 +362,7 @@ static void forbidden_counts_do_no_harm(void **state)
     latched(2);
 }
 
+/* "Control Word Format", RW: least or most significant byte only; the other one is 0. */
 static void single_byte_access(void **state)
 {
     (void)state;
@@ -368,6 +383,7 @@ static void single_byte_access(void **state)
     assert_int_equal(in(0x42), 0x11);
 }
 
+/* "Counter Latch Command": the count is held until it is read, a second latch before that is ignored. */
 static void a_latched_count_stands_until_it_is_read(void **state)
 {
     (void)state;
@@ -387,6 +403,7 @@ static void a_latched_count_stands_until_it_is_read(void **state)
     assert_int_equal(in(0x42), 0x20);
 }
 
+/* "Read-Back Command": the first read gives the latched status, the next one or two the count. */
 static void read_back_gives_status_then_count(void **state)
 {
     (void)state;
@@ -409,6 +426,7 @@ static void read_back_gives_status_then_count(void **state)
     assert_int_equal(pit.counters[2].latched_bytes, 0);
 }
 
+/* IBM PC AT Technical Reference, "8255A I/O Bit Map" as the AT has it at port 61h: GATE 2, speaker, refresh, OUT 2. */
 static void port_b_keeps_its_low_bits_and_shows_refresh(void **state)
 {
     uint32_t changes = 0;
@@ -466,6 +484,7 @@ static void the_high_byte_falls_one_by_one(void **state)
     }
 }
 
+/* "Counter": the counting element goes on for ever; so must its arithmetic. */
 static void counts_survive_a_long_uptime(void **state)
 {
     (void)state;
@@ -589,6 +608,7 @@ static void line_0_at_a_real_frequency(void **state)
     assert_true(pit8254_next_rise(&pit) == VIRT_CLOCK_NEVER);
 }
 
+/* No rule of the data sheet: ticks of the TSC and input clocks, there and back. */
 static void clock_counts_and_times_are_inverse(void **state)
 {
     static const uint64_t frequencies[] = {1, 1000, 32768, PIT8254_HZ, 2399999123, 5800000000};

@@ -190,6 +190,7 @@ static void direct_mode_has_no_timer_interrupts(void **state)
     assert_true(platform_due(platform) == UINT64_MAX);
 }
 
+/* The ISA addresses of a PC: each data sheet's registers where IBM put them. */
 static void every_port_has_the_owner_it_should(void **state)
 {
     static const struct {
@@ -214,6 +215,7 @@ static void every_port_has_the_owner_it_should(void **state)
         {0x2e8, 0x2ef, "empty-com4"},
         {0x2f8, 0x2ff, "empty-com2"},
         {0x378, 0x37f, "empty-lpt1"},
+        {0x3c0, 0x3df, "empty-vga"},
         {0x3e8, 0x3ef, "empty-com3"},
         {0x3f0, 0x3f7, "empty-floppy"},
         {0x3f8, 0x3ff, "uart"},
@@ -266,7 +268,8 @@ static void other_addresses_belong_to_nobody(void **state)
 
 static void empty_places_read_all_ones(void **state)
 {
-    static const uint16_t ports[] = {0x00, 0x60, 0x64, 0x80, 0xd6, 0x177, 0x1f7, 0x27a, 0x2e8, 0x2f8, 0x2ff, 0x378, 0x3e8, 0x3f4, 0x402};
+    static const uint16_t ports[] = {0x00,  0x60,  0x64,  0x80,  0xd6,  0x177, 0x1f7, 0x27a,
+                                     0x2e8, 0x2f8, 0x2ff, 0x378, 0x3d5, 0x3e8, 0x3f4, 0x402};
 
     (void)state;
     for (size_t i = 0; i < array_size(ports); i++) {
@@ -277,6 +280,7 @@ static void empty_places_read_all_ones(void **state)
     assert_int_equal(in(0x2f8, 4), 0xffffffff);
 }
 
+/* 16550, THR; and port E9h as the emulators have it. */
 static void output_comes_from_the_uart_and_the_debug_port(void **state)
 {
     (void)state;
@@ -303,6 +307,7 @@ static void without_a_console_nothing_answers(void **state)
     assert_int_equal(outcome.message_count, 0);
 }
 
+/* 16550, "Interrupt Enable Register", to the 82093AA's pin 4. */
 static void a_sent_byte_is_an_interrupt(void **state)
 {
     (void)state;
@@ -321,6 +326,7 @@ static void a_sent_byte_is_an_interrupt(void **state)
     assert_int_equal(ring.written, 4);
 }
 
+/* 16550, received data available, to the 82093AA's pin 4. */
 static void a_typed_byte_is_an_interrupt(void **state)
 {
     (void)state;
@@ -371,6 +377,7 @@ static void expect_request(enum platform_request request)
     assert_int_equal(outcome.request, PLATFORM_NOTHING); /* said once */
 }
 
+/* Intel ICH data sheets, "RST_CNT - Reset Control Register": RST_CPU must rise. */
 static void reset_control_register(void **state)
 {
     (void)state;
@@ -392,6 +399,7 @@ static void reset_control_register(void **state)
     expect_request(PLATFORM_NOTHING);
 }
 
+/* IBM PC AT Technical Reference, "Keyboard Controller", command FEh: pulse the reset line. */
 static void keyboard_controller_reset(void **state)
 {
     (void)state;
@@ -403,6 +411,7 @@ static void keyboard_controller_reset(void **state)
     }
 }
 
+/* IBM PS/2 Technical Reference, "System Control Port A": bit 0 resets, bit 1 is A20. */
 static void port_92_reset(void **state)
 {
     (void)state;
@@ -419,6 +428,7 @@ static void port_92_reset(void **state)
     expect_request(PLATFORM_RESET);
 }
 
+/* ACPI, "PM1 Control Registers": SLP_TYP counts when SLP_EN is written. */
 static void sleep_type_5_is_power_off(void **state)
 {
     (void)state;
@@ -457,6 +467,7 @@ static void configuration_ports_find_no_device(void **state)
     assert_int_equal(inb(0xcf8), 0xff);
 }
 
+/* 8259A, "Initialization Command Words", at ports 20h and A0h. */
 static void interrupt_controllers_take_their_initialisation(void **state)
 {
     (void)state;
@@ -494,6 +505,7 @@ static void interrupt_controllers_take_their_initialisation(void **state)
     assert_int_equal(inb(0x21), 0x3c);
 }
 
+/* Intel PIIX data sheets, "ELCR": which inputs of the 8259s are levels. */
 static void edge_level_control_is_storage(void **state)
 {
     (void)state;
@@ -504,6 +516,7 @@ static void edge_level_control_is_storage(void **state)
     assert_int_equal(in(0x4d0, 2), 0x02f8);
 }
 
+/* ACPI, "Power Management Timer": 3.579545 MHz, 32 bits, for ever. */
 static void pm_timer_counts(void **state)
 {
     (void)state;
@@ -518,6 +531,7 @@ static void pm_timer_counts(void **state)
     assert_int_equal(in(0x608, 4), (uint32_t)(3600ull * 3579545));
 }
 
+/* ACPI, "Power Management Timer": it counts up. */
 static void time_never_runs_backwards(void **state)
 {
     (void)state;
@@ -527,6 +541,7 @@ static void time_never_runs_backwards(void **state)
     assert_int_equal(in(0x608, 4), 5 * 3579545);
 }
 
+/* MC146818, "Time, Calendar, and Alarm Locations", through ports 70h and 71h. */
 static void the_clock_of_day_can_be_set(void **state)
 {
     (void)state;

@@ -1,6 +1,6 @@
 /*
  * The clock of day: the calendar against the C library's, the registers against the data sheet, and the sequences by
- * which guests read and set it.
+ * which guests read and set it. Quoted are the headings of the data sheet ("MC146818 Real-Time Clock Plus RAM").
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -71,6 +71,7 @@ static void expect_same_as_library(uint64_t seconds)
     assert_true(calendar_to_seconds(&got) == seconds);
 }
 
+/* "Time, Calendar, and Alarm Locations": leap years by themselves. */
 static void calendar_agrees_with_the_library(void **state)
 {
     (void)state;
@@ -83,6 +84,7 @@ static void calendar_agrees_with_the_library(void **state)
     expect_same_as_library(CALENDAR_LAST_SECOND);
 }
 
+/* No rule of the data sheet: any number of seconds is a date, and back. */
 static void calendar_is_total(void **state)
 {
     const struct calendar_time low = {.year = 0};
@@ -97,6 +99,7 @@ static void calendar_is_total(void **state)
     assert_int_equal(calendar_from_seconds(UINT64_MAX).year, 9999);
 }
 
+/* "Register A" to "Register D" as a PC's firmware leaves them: 32.768 kHz, 24 hours, valid RAM and time. */
 static void reset_values(void **state)
 {
     const uint8_t want[8] = {0x20, 0x00, 0x01, 0x01, 0x07, 0x00, 0x00, 0x00}; /* a Saturday */
@@ -112,6 +115,7 @@ static void reset_values(void **state)
     assert_int_equal(index.value, 0xff);
 }
 
+/* "Time, Calendar, and Alarm Locations": one update a second. */
 static void time_follows_the_tsc(void **state)
 {
     const uint8_t want[8] = {0x20, 0x24, 0x02, 0x29, 0x05, 0x23, 0x59, 0x58};
@@ -135,6 +139,7 @@ static void time_follows_the_tsc(void **state)
     expect_time(want);
 }
 
+/* "Register B", DM and 24/12: formats of all ten time bytes; PM is bit 7 of the hours. */
 static void binary_and_twelve_hours(void **state)
 {
     static const uint8_t hours[24] = {0x12, 0x01, 0x02, 0x03, 0x04, 0x05, 0x06, 0x07, 0x08, 0x09, 0x10, 0x11,
@@ -159,6 +164,7 @@ static void binary_and_twelve_hours(void **state)
     assert_int_equal(get(0x04), 0x81);
 }
 
+/* "Register A", UIP: set 244 us before the update, which takes 1984 us. */
 static void update_in_progress_ends_with_the_second(void **state)
 {
     const uint64_t window = HZ / 449; /* 244 us + 1984 us */
@@ -210,6 +216,7 @@ static void setting_through_set_and_divider(void **state)
     expect_time(next);
 }
 
+/* "Register B", SET: updates stop, the divider chain does not. */
 static void set_alone_keeps_the_phase(void **state)
 {
     (void)state;
@@ -226,6 +233,7 @@ static void set_alone_keeps_the_phase(void **state)
     assert_int_equal(get(0x00), 0x11);
 }
 
+/* "Time, Calendar, and Alarm Locations": a byte is written where it is. */
 static void single_fields_can_be_written_while_it_runs(void **state)
 {
     (void)state;
@@ -237,6 +245,7 @@ static void single_fields_can_be_written_while_it_runs(void **state)
     assert_int_equal(get(0x00), 0x04);
 }
 
+/* "Time, Calendar, and Alarm Data Modes": bytes out of their ranges have no meaning; they must do no harm. */
 static void rubbish_gives_some_date(void **state)
 {
     (void)state;
@@ -259,6 +268,7 @@ static void rubbish_gives_some_date(void **state)
     }
 }
 
+/* "Address Map": 50 bytes of RAM, and the alarm's bytes. */
 static void ram_and_alarm_are_storage(void **state)
 {
     (void)state;
@@ -283,6 +293,7 @@ static void ram_and_alarm_are_storage(void **state)
     assert_int_equal(get(0x0a), 0x26);
 }
 
+/* "Register C": UF is set at the end of each update and cleared by reading. */
 static void register_c_reports_each_second_once(void **state)
 {
     (void)state;
@@ -299,6 +310,7 @@ static void register_c_reports_each_second_once(void **state)
     assert_int_equal(get(0x0c), 0x00);
 }
 
+/* No rule of the data sheet: the end of the calendar. */
 static void far_futures_stop_at_the_last_second(void **state)
 {
     const uint8_t want[8] = {0x99, 0x99, 0x12, 0x31, 0x06, 0x23, 0x59, 0x59};

@@ -307,6 +307,22 @@ static void each_policy_for_the_watchdog(void **state)
     assert_true(box_end.reboot);
 }
 
+/* A guest that lets its heartbeat run out all the time does not fill the log. */
+static void a_heart_that_stumbles_is_told_now_and_then(void **state)
+{
+    (void)state;
+    rule(FAULT_WATCHDOG, (struct fault_rule){.action = FAULT_LOG});
+    for (uint64_t t = 20 * HZ; t < 30 * HZ; t += HZ / 10) {
+        beat(t, HYPERCALL_HEARTBEAT_MIN);
+        look_at(t + HYPERCALL_HEARTBEAT_MIN * (HZ / 1000));
+    }
+    assert_int_equal(told("p: its heartbeat has run out: it goes on"), FAULT_PACE_MOST);
+    assert_int_equal(told("the rest is not told"), 1);
+    beat(100 * HZ, HYPERCALL_HEARTBEAT_MIN);
+    look_at(101 * HZ);
+    assert_int_equal(told("p: 90 resets or faults before this one were not told"), 1);
+}
+
 /* A guest that is paused cannot beat. */
 static void a_pause_is_not_the_guests_time(void **state)
 {
@@ -415,6 +431,7 @@ int main(void)
         TEST(a_heart_that_stops_is_a_fault),
         TEST(a_watch_can_be_ended),
         TEST(each_policy_for_the_watchdog),
+        TEST(a_heart_that_stumbles_is_told_now_and_then),
         TEST(a_pause_is_not_the_guests_time),
         TEST(a_stopped_partition_has_no_heartbeat),
         TEST(a_cpu_that_does_not_answer_is_told_once),

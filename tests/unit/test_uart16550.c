@@ -1,6 +1,7 @@
 /*
  * The serial port, by playing what drivers do: detection, polled and interrupt-driven transfer, and the tests by which
- * the Linux 8250 driver looks for known bugs. Register numbers and bits are written out as the data sheet has them.
+ * the Linux 8250 driver looks for known bugs. Register numbers and bits are written out as the data sheet has them
+ * ("PC16550D Universal Asynchronous Receiver/Transmitter with FIFOs"), whose headings are quoted.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -78,6 +79,7 @@ static void open_port(void)
     out(MCR, 0x0b);
 }
 
+/* Table "UART Reset Configuration". */
 static void reset_values(void **state)
 {
     (void)state;
@@ -91,6 +93,7 @@ static void reset_values(void **state)
     assert_false(uart16550_line(&uart));
 }
 
+/* "Line Control Register", bit 7, and "Programmable Baud Generator". */
 static void divisor_hides_behind_dlab(void **state)
 {
     (void)state;
@@ -107,6 +110,7 @@ static void divisor_hides_behind_dlab(void **state)
     assert_int_equal(in(LCR), 0x03);
 }
 
+/* "Scratchpad Register", "Line Control Register"; LSR and MSR are for reading. */
 static void storage_and_read_only_registers(void **state)
 {
     (void)state;
@@ -125,6 +129,7 @@ static void storage_and_read_only_registers(void **state)
     assert_int_equal(in(MSR), 0xb0);
 }
 
+/* "FIFO Polled Mode Operation": LSR5 says when THR takes the next byte. */
 static void polled_output_reaches_the_ring(void **state)
 {
     const char *text = "Booting\r\n";
@@ -194,6 +199,7 @@ static void thre_is_raised_anew_by_enabling(void **state)
     assert_int_equal(in(IIR)&0x0f, 0x01);
 }
 
+/* "Modem Control Register", OUT 2: on a PC it opens the way of INTR to the bus. */
 static void out2_gates_the_line(void **state)
 {
     (void)state;
@@ -221,6 +227,7 @@ static void handler(const char **next)
     }
 }
 
+/* "Interrupt Identification Register": THRE is reset by reading IIR (if it is the source) or writing THR. */
 static void interrupt_driven_transmit(void **state)
 {
     const char *text = "The quick brown fox jumps over the lazy dog, twice, and again.";
@@ -281,6 +288,7 @@ static void transmit_one_byte_an_interrupt(void **state)
     expect_sent(text);
 }
 
+/* "FIFO Interrupt Mode Operation": data below the trigger level is a character time-out; reading all drops the line. */
 static void received_bytes_raise_and_drain_drops_the_line(void **state)
 {
     (void)state;
@@ -301,6 +309,7 @@ static void received_bytes_raise_and_drain_drops_the_line(void **state)
     assert_int_equal(edges, 2);
 }
 
+/* "FIFO Control Register", bits 6 and 7; below the level the character timeout takes its place. */
 static void trigger_level_is_data_available(void **state)
 {
     static const uint8_t levels[] = {1, 4, 8, 14};
@@ -317,6 +326,7 @@ static void trigger_level_is_data_available(void **state)
     }
 }
 
+/* "FIFO Control Register": 16 bytes. The terminal waits, so nothing is overrun. */
 static void a_full_fifo_takes_no_more(void **state)
 {
     (void)state;
@@ -331,6 +341,7 @@ static void a_full_fifo_takes_no_more(void **state)
     assert_int_equal(in(LSR), 0x60);
 }
 
+/* "FIFO Control Register", bit 0: the 16450 mode. */
 static void without_fifo_there_is_one_byte(void **state)
 {
     (void)state;
@@ -343,6 +354,7 @@ static void without_fifo_there_is_one_byte(void **state)
     assert_int_equal(in(RBR), 'b');
 }
 
+/* "FIFO Control Register", bits 1 and 2 clear themselves; changing bit 0 clears both FIFOs. */
 static void fifo_control_clears_what_it_says(void **state)
 {
     (void)state;
@@ -363,6 +375,7 @@ static void fifo_control_clears_what_it_says(void **state)
     assert_int_equal(in(RBR), 'x');
 }
 
+/* "Modem Control Register", bit 4: what is transmitted is received, and the wire is idle. */
 static void loopback_turns_data_round(void **state)
 {
     (void)state;
@@ -377,6 +390,7 @@ static void loopback_turns_data_round(void **state)
     assert_int_equal(type("typed"), 5);
 }
 
+/* "Line Status Register", bit 1 (OE): set when a byte is lost, reset by reading LSR. */
 static void loopback_overrun_is_a_line_error(void **state)
 {
     (void)state;
@@ -401,6 +415,7 @@ static void loopback_overrun_is_a_line_error(void **state)
     assert_int_equal(in(LSR), 0x60);
 }
 
+/* "Modem Control Register", bit 4: the four outputs are the four inputs of "Modem Status Register". */
 static void modem_lines_follow_in_loopback(void **state)
 {
     static const uint8_t status[] = {0x20, 0x10, 0x40, 0x80}; /* DTR, RTS, OUT1, OUT2 */
@@ -419,6 +434,7 @@ static void modem_lines_follow_in_loopback(void **state)
     assert_int_equal(in(MSR), 0x00);
 }
 
+/* "Modem Status Register": the delta bits are reset by reading it. */
 static void modem_status_interrupt_ends_with_the_read(void **state)
 {
     (void)state;
@@ -434,6 +450,7 @@ static void modem_status_interrupt_ends_with_the_read(void **state)
     assert_false(uart16550_line(&uart));
 }
 
+/* Table "Interrupt Control Functions": line status, data, timeout, THRE, modem status. */
 static void causes_have_priorities(void **state)
 {
     (void)state;
@@ -471,6 +488,7 @@ static void input_during_a_handler_is_not_lost(void **state)
     assert_int_equal(edges, before + 1);
 }
 
+/* Table "Register Addresses": eight. */
 static void offsets_outside_answer_nothing(void **state)
 {
     (void)state;

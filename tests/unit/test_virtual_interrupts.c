@@ -143,6 +143,86 @@ static void waits_for_the_window_and_the_higher_goes_first(void **state)
     assert_int_equal(fake(1)->interrupt_vector, 0x41);
 }
 
+/* The CPU takes vectors by itself: it is told, and nothing is injected. */
+static void requested_vectors_are_left_to_the_cpu(void **state)
+{
+    (void)state;
+    fake(1)->by_itself = true;
+    assert_true(enters(1));
+    send(0, 1, 0x41);
+    assert_int_equal(fake_cpu.kicks[2], 1);
+    assert_true(enters(1));
+    assert_int_equal(fake(1)->offered, LOCAL_APIC_CHANGED_VECTORS);
+    assert_int_equal(local_apic_requested(p->vcpus[1].apic), 0x41);
+    assert_true(enters(1));
+    assert_int_equal(fake(1)->offered, 0);
+    assert_int_equal(fake(1)->interrupts, 0);
+    fake(1)->by_itself = false;
+    assert_true(enters(1));
+    assert_int_equal(fake(1)->interrupts, 1);
+}
+
+static void the_8259s_interrupts_are_injected_all_the_same(void **state)
+{
+    (void)state;
+    const struct interrupt_message extint = {.delivery = DELIVERY_EXTINT, .assert_line = true};
+    fake(1)->by_itself = true;
+    fake(1)->interrupts_blocked = true;
+    send(0, 1, 0x41);
+    assert_true(local_apic_post(p->vcpus[1].apic, &extint) || local_apic_has_posts(p->vcpus[1].apic));
+    assert_true(enters(1));
+    assert_int_equal(fake(1)->interrupts, 0);
+    fake(1)->interrupts_blocked = false;
+    assert_true(enters(1));
+    assert_int_equal(fake(1)->interrupts, 1);
+    assert_true(enters(1));
+    assert_int_equal(fake(1)->interrupts, 1);
+    assert_int_equal(local_apic_requested(p->vcpus[1].apic), 0x41);
+}
+
+/* HLT with interrupts off, or with a priority above: only the run loop knows that it goes on sleeping. */
+static void a_cpu_that_takes_by_itself_wakes_by_what_it_can_take(void **state)
+{
+    (void)state;
+    fake(1)->by_itself = true;
+    handle(1, (struct exit){.kind = EXIT_HALT, .length = 1});
+    assert_false(enters(1));
+    write_msr(1, MSR_TPR, 0x50);
+    send(0, 1, 0x41);
+    assert_false(enters(1));
+    write_msr(1, MSR_TPR, 0);
+    fake(1)->interrupts_blocked = true;
+    assert_false(enters(1));
+    fake(1)->interrupts_blocked = false;
+    assert_true(enters(1));
+    assert_int_equal(p->vcpus[1].state, VCPU_RUNNING);
+    assert_int_equal(fake(1)->interrupts, 0);
+}
+
+static void a_written_register_has_its_consequences(void **state)
+{
+    (void)state;
+    struct local_apic *apic = p->vcpus[1].apic;
+    apic->registers[0x310 / 4] = 0;
+    apic->registers[0x300 / 4] = 0x4041;
+    handle(1, (struct exit){.kind = EXIT_APIC_WRITTEN, .address = 0x300});
+    assert_int_equal(fake_cpu.kicks[1], 1);
+    assert_true(enters(0));
+    assert_int_equal(fake(0)->interrupt_vector, 0x41);
+    handle(1, (struct exit){.kind = EXIT_APIC_WRITTEN, .address = UINT64_MAX});
+    assert_int_equal(fake(1)->exceptions, 0);
+    assert_true(lifecycle_settled(p));
+}
+
+/* A backend that reports such a thing for a guest with the CPU's own local APIC is wrong: that guest ends. */
+static void without_a_model_there_is_nothing_to_end(void **state)
+{
+    (void)state;
+    p->vcpus[1].apic = NULL;
+    handle(1, (struct exit){.kind = EXIT_INTERRUPT_ENDED, .vector = 0x61});
+    assert_false(lifecycle_settled(p));
+}
+
 static void halt_waits_for_an_interrupt(void **state)
 {
     (void)state;
@@ -304,23 +384,29 @@ static void access_ioapic(uint32_t index, uint32_t value)
     partition_deliver(p, &outcome);
 }
 
-/* 82093AA, "Remote IRR": the local APIC's EOI of a level-triggered interrupt lets a line that is still high send again.
- */
-static void an_eoi_reaches_the_ioapic(void **state)
+/* The transmitter is empty and stays so: its interrupt is asserted from now on. */
+static void raise_uart(void)
 {
-    (void)state;
     struct platform_outcome outcome;
     static const struct {
         uint16_t port;
         uint8_t value;
     } raise[] = {{GUEST_UART_PORT + 4, 0x0b}, {GUEST_UART_PORT + 1, 2}}; /* OUT2, transmitter empty */
-    access_ioapic(0x10 + 2 * GUEST_UART_IRQ + 1, 2u << 24);
-    access_ioapic(0x10 + 2 * GUEST_UART_IRQ, 0x8000 | 0x61); /* level */
     for (size_t i = 0; i < array_size(raise); i++) {
         struct bus_access a = {.address = raise[i].port, .size = 1, .write = true, .value = raise[i].value};
         assert_true(platform_port(p->platform, &a, fake_cpu.clock, &outcome));
         partition_deliver(p, &outcome);
     }
+}
+
+/* 82093AA, "Remote IRR": the local APIC's EOI of a level-triggered interrupt lets a line that is still high send again.
+ */
+static void an_eoi_reaches_the_ioapic(void **state)
+{
+    (void)state;
+    access_ioapic(0x10 + 2 * GUEST_UART_IRQ + 1, 2u << 24);
+    access_ioapic(0x10 + 2 * GUEST_UART_IRQ, 0x8000 | 0x61); /* level */
+    raise_uart();
     assert_true(enters(1));
     assert_int_equal(fake(1)->interrupt_vector, 0x61);
     assert_true(enters(1));
@@ -328,6 +414,28 @@ static void an_eoi_reaches_the_ioapic(void **state)
     write_msr(1, MSR_EOI, 0);
     assert_true(enters(1));
     assert_int_equal(fake(1)->interrupts, 2);
+}
+
+/* The same where the CPU itself ends it. */
+static void the_end_of_a_level_reaches_the_ioapic(void **state)
+{
+    (void)state;
+    struct local_apic *apic = p->vcpus[1].apic;
+    fake(1)->by_itself = true;
+    access_ioapic(0x10 + 2 * GUEST_UART_IRQ + 1, 2u << 24);
+    access_ioapic(0x10 + 2 * GUEST_UART_IRQ, 0x8061);
+    raise_uart();
+    assert_true(enters(1));
+    assert_int_equal(local_apic_requested(apic), 0x61);
+    assert_true(local_apic_levels(apic, 1) == 1ull << (0x61 - 64));
+    local_apic_take(apic, 0x61);
+    apic->registers[(0x100 + 3 * 0x10) / 4] = 0; /* as the CPU does at EOI */
+    assert_true(enters(1));
+    assert_int_equal(local_apic_requested(apic), 0);
+    handle(1, (struct exit){.kind = EXIT_INTERRUPT_ENDED, .vector = 0x61});
+    assert_true(enters(1));
+    assert_int_equal(local_apic_requested(apic), 0x61);
+    assert_true(lifecycle_settled(p));
 }
 
 /* The 8259s interrupt the first vCPU through LINT0, as firmware leaves it ("virtual wire mode"). */
@@ -445,6 +553,12 @@ int main(void)
         TEST(page_cannot_be_moved),
         TEST(device_messages_go_the_same_way),
         TEST(pause_keeps_and_restart_forgets),
+        TEST(requested_vectors_are_left_to_the_cpu),
+        TEST(the_8259s_interrupts_are_injected_all_the_same),
+        TEST(a_cpu_that_takes_by_itself_wakes_by_what_it_can_take),
+        TEST(the_end_of_a_level_reaches_the_ioapic),
+        TEST(a_written_register_has_its_consequences),
+        TEST(without_a_model_there_is_nothing_to_end),
         TEST(shorthands_name_their_targets),
         TEST(lowest_priority_reaches_one),
         TEST(the_page_answers_in_xapic_mode),

@@ -40,6 +40,7 @@ static void put(uint64_t offset, uint8_t size, uint64_t value)
     watchdog_access(&watchdog, offset, &access);
 }
 
+/* Microsoft, "Watchdog Action Table": a watchdog is off until its action starts it. */
 static void stands_still_after_a_reset(void **state)
 {
     (void)state;
@@ -55,6 +56,7 @@ static void stands_still_after_a_reset(void **state)
     assert_true(watchdog_due(&watchdog) == UINT64_MAX);
 }
 
+/* "Watchdog Action Table", SET_COUNTDOWN_PERIOD and QUERY_COUNTDOWN_PERIOD, in ticks of TimerPeriod. */
 static void runs_out_to_the_tick(void **state)
 {
     (void)state;
@@ -73,6 +75,7 @@ static void runs_out_to_the_tick(void **state)
     assert_true(watchdog_due(&watchdog) == UINT64_MAX);
 }
 
+/* "Watchdog Action Table", RESET. */
 static void a_sign_of_life_begins_the_time_anew(void **state)
 {
     (void)state;
@@ -92,6 +95,7 @@ static void a_sign_of_life_begins_the_time_anew(void **state)
     assert_true(watchdog_expire(&watchdog));
 }
 
+/* "Watchdog Action Table", SET_STOPPED_STATE and SET_RUNNING_STATE. */
 static void can_be_stopped(void **state)
 {
     (void)state;
@@ -106,6 +110,7 @@ static void can_be_stopped(void **state)
     assert_true(watchdog_due(&watchdog) == clock_now.now + HZ);
 }
 
+/* "Watchdog Action Table", MaximumCount and MinimumCount. */
 static void the_count_keeps_its_bounds(void **state)
 {
     (void)state;
@@ -143,6 +148,7 @@ static void other_accesses_do_nothing(void **state)
     assert_memory_equal(&watchdog, &before, sizeof before);
 }
 
+/* "Watchdog Action Table", QUERY_WATCHDOG_STATUS and SET_WATCHDOG_STATUS. */
 static void says_that_it_caused_the_start(void **state)
 {
     (void)state;

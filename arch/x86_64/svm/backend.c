@@ -14,6 +14,8 @@
 
 struct svm_capability svm_capability;
 
+_Static_assert(sizeof(struct svm_vcpu) <= BACKEND_VCPU_BYTES, "what is reserved for a vCPU's part at boot");
+
 /* Exceptions that push an error code: #DF, #TS, #NP, #SS, #GP, #PF, #AC, #CP, #VC, #SX. */
 #define VECTORS_WITH_ERROR                                                                                             \
     (1u << 8 | 1u << 10 | 1u << 11 | 1u << 12 | 1u << 13 | 1u << 14 | 1u << 17 | 1u << 21 | 1u << 29 | 1u << 30)
@@ -86,7 +88,7 @@ static void attempt_keep(struct svm_vcpu *s)
 {
     s->attempt_holds = s->rewritten;
     if (s->rewritten)
-        memcpy(s->attempt, s->vmcb, sizeof *s->attempt);
+        s->attempt = s->vmcb->save;
     s->rewritten = false;
 }
 
@@ -219,6 +221,7 @@ const struct backend svm_backend = {
     .interrupt_ready = svm_interrupt_ready,
     .inject_interrupt = svm_interrupt_inject,
     .interrupt_quiet = svm_interrupt_quiet,
+    .interrupt_offer = svm_interrupt_offer,
     .set_timer = svm_set_timer,
     .view = svm_vcpu_view,
     .write_back = svm_write_back,

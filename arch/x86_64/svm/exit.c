@@ -60,9 +60,9 @@ static bool entry_failed(struct vcpu *vcpu, struct exit *exit)
 {
     struct svm_vcpu *s = svm_of(vcpu);
     if (s->attempt_holds) {
-        memcpy(&s->vmcb->save, &s->attempt->save, sizeof s->vmcb->save);
-        vcpu->gpr[GPR_RAX] = s->attempt->save.rax;
-        vcpu->gpr[GPR_RSP] = s->attempt->save.rsp;
+        s->vmcb->save = s->attempt;
+        vcpu->gpr[GPR_RAX] = s->attempt.rax;
+        vcpu->gpr[GPR_RSP] = s->attempt.rsp;
     }
     s->vmcb->control.event_injection = s->injected;
     s->vmcb->control.clean = 0;

@@ -168,9 +168,8 @@ bool svm_instruction_decode(struct vcpu *vcpu, struct exit *exit, uint64_t code)
     case SVM_EXIT_HLT:
         return !privileged(vcpu, exit) || stepping_over(vcpu, exit, EXIT_HALT, SVM_HLT);
     case SVM_EXIT_INVD:
-        return !privileged(vcpu, exit) || stepping_over(vcpu, exit, EXIT_CACHE, SVM_INVD);
     case SVM_EXIT_WBINVD:
-        return !privileged(vcpu, exit) || stepping_over(vcpu, exit, EXIT_CACHE, SVM_WBINVD);
+        return !privileged(vcpu, exit) || stepping_over(vcpu, exit, EXIT_CACHE, SVM_CACHE);
     case SVM_EXIT_XSETBV:
         exit->value = edx_eax(vcpu);
         return !privileged(vcpu, exit) || stepping_over(vcpu, exit, EXIT_XSETBV, SVM_XSETBV);

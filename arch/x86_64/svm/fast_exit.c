@@ -80,7 +80,7 @@ bool svm_fast_interrupt(struct vcpu *vcpu)
     __asm__ volatile("stgi; nop; clgi" : : : "memory");
     if (__atomic_load_n(&percpu_this()->kicked, __ATOMIC_SEQ_CST) != 0)
         return false;
-    int vector = fast_apic_timer(vcpu);
+    int vector = fast_apic_timer(vcpu, false);
     if (vector < 0)
         return false;
     svm_inject_event(vcpu, SVM_EVENT_INTERRUPT, (uint8_t)vector, false, 0);

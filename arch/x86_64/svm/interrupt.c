@@ -35,3 +35,10 @@ void svm_interrupt_inject(struct vcpu *vcpu, uint8_t vector)
 }
 
 void svm_interrupt_quiet(struct vcpu *vcpu) { window_set(&svm_vmcb(vcpu)->control, false); }
+
+/* AVIC, which would, is not used. */
+bool svm_interrupt_offer(struct vcpu *vcpu)
+{
+    (void)vcpu;
+    return false;
+}

@@ -3,18 +3,28 @@
 
 enum { OPCODE_MAX = 3, REX_B = 1 };
 
+enum form {
+    PLAIN,
+    MODRM, /* one follows, and names a general register in its low bits */
+    PAIR,  /* the next higher last byte is the same instruction */
+};
+
 struct opcode {
     uint8_t length;
     uint8_t bytes[OPCODE_MAX];
-    bool modrm; /* follows, and names a general register in its low bits */
+    enum form form;
 };
 
 static const struct opcode opcodes[SVM_INSTRUCTIONS] = {
-    [SVM_CPUID] = {2, {0x0f, 0xa2}, false},        [SVM_RDMSR] = {2, {0x0f, 0x32}, false},
-    [SVM_WRMSR] = {2, {0x0f, 0x30}, false},        [SVM_VMMCALL] = {3, {0x0f, 0x01, 0xd9}, false},
-    [SVM_XSETBV] = {3, {0x0f, 0x01, 0xd1}, false}, [SVM_INVD] = {2, {0x0f, 0x08}, false},
-    [SVM_WBINVD] = {2, {0x0f, 0x09}, false},       [SVM_HLT] = {1, {0xf4}, false},
-    [SVM_MOV_FROM_CR] = {2, {0x0f, 0x20}, true},   [SVM_MOV_TO_CR] = {2, {0x0f, 0x22}, true},
+    [SVM_CPUID] = {2, {0x0f, 0xa2}, PLAIN},
+    [SVM_RDMSR] = {2, {0x0f, 0x32}, PLAIN},
+    [SVM_WRMSR] = {2, {0x0f, 0x30}, PLAIN},
+    [SVM_VMMCALL] = {3, {0x0f, 0x01, 0xd9}, PLAIN},
+    [SVM_XSETBV] = {3, {0x0f, 0x01, 0xd1}, PLAIN},
+    [SVM_CACHE] = {2, {0x0f, 0x08}, PAIR},
+    [SVM_HLT] = {1, {0xf4}, PLAIN},
+    [SVM_MOV_FROM_CR] = {2, {0x0f, 0x20}, MODRM},
+    [SVM_MOV_TO_CR] = {2, {0x0f, 0x22}, MODRM},
 };
 
 static bool is_prefix(uint8_t byte, bool long_mode)
@@ -41,7 +51,7 @@ enum decode_result svm_length_decode(enum svm_instruction expected, bool long_mo
                                      size_t available, struct svm_length *length)
 {
     const struct opcode *opcode = &opcodes[expected];
-    size_t whole = opcode->length + (opcode->modrm ? 1u : 0u);
+    size_t whole = opcode->length + (opcode->form == MODRM ? 1u : 0u);
     size_t at = 0;
     while (at < available && at < DECODE_MAX_LENGTH && is_prefix(bytes[at], long_mode))
         at++;
@@ -50,7 +60,8 @@ enum decode_result svm_length_decode(enum svm_instruction expected, bool long_mo
     for (size_t i = 0; i < opcode->length; i++) {
         if (at + i == available)
             return DECODE_TRUNCATED;
-        if (bytes[at + i] != opcode->bytes[i])
+        bool second = opcode->form == PAIR && i + 1 == opcode->length && bytes[at + i] == opcode->bytes[i] + 1;
+        if (bytes[at + i] != opcode->bytes[i] && !second)
             return DECODE_UNKNOWN;
     }
     if (at + whole > available)
@@ -59,7 +70,7 @@ enum decode_result svm_length_decode(enum svm_instruction expected, bool long_mo
     bool rex_b = long_mode && at > 0 && (bytes[at - 1] & 0xf0) == 0x40 && (bytes[at - 1] & REX_B);
     *length = (struct svm_length){
         .bytes = (uint8_t)(at + whole),
-        .gpr = opcode->modrm ? (uint8_t)((bytes[at + opcode->length] & 7) | (rex_b ? 8 : 0)) : 0,
+        .gpr = opcode->form == MODRM ? (uint8_t)((bytes[at + opcode->length] & 7) | (rex_b ? 8 : 0)) : 0,
     };
     return DECODE_OK;
 }

@@ -14,8 +14,7 @@ enum svm_instruction {
     SVM_WRMSR,
     SVM_VMMCALL,
     SVM_XSETBV,
-    SVM_INVD,
-    SVM_WBINVD,
+    SVM_CACHE, /* INVD or WBINVD: nothing is done for either, and QEMU 7.2 tells both as the second */
     SVM_HLT,
     SVM_MOV_FROM_CR,
     SVM_MOV_TO_CR,

@@ -26,8 +26,7 @@ enum svm_nmi {
 
 /* The AMD-V part of a vCPU. */
 struct svm_vcpu {
-    struct vmcb *vmcb;    /* one page */
-    struct vmcb *attempt; /* the VMCB as it was before the first entry after `rewritten`: see svm_run */
+    struct vmcb *vmcb; /* one page */
     hpa_t vmcb_address;
     bool flush;         /* the next entry drops this ASID's translations */
     bool flush_always;  /* shares its ASID: every entry does */
@@ -40,6 +39,7 @@ struct svm_vcpu {
     bool stepping;      /* one instruction is run with TF, which the guest does not see */
     bool guest_tf;      /* TF as the guest has it, while stepping */
     uint64_t guest_dr6; /* DR6 before the step */
+    struct vmcb_save attempt; /* as it was before the first entry after `rewritten`: see svm_run */
 };
 
 extern struct svm_capability svm_capability;
@@ -64,6 +64,7 @@ void svm_inject_exception(struct vcpu *vcpu, uint8_t vector, uint32_t error_code
 bool svm_interrupt_ready(struct vcpu *vcpu);
 void svm_interrupt_inject(struct vcpu *vcpu, uint8_t vector);
 void svm_interrupt_quiet(struct vcpu *vcpu);
+bool svm_interrupt_offer(struct vcpu *vcpu);
 
 /* exit.c: the hardware's record into the neutral one. False: dealt with here, enter again. */
 bool svm_exit_decode(struct vcpu *vcpu, struct exit *exit);

@@ -45,11 +45,9 @@ bool svm_vcpu_create(struct vcpu *vcpu)
         return false;
     struct svm_vcpu *s = heap_alloc(sizeof *s);
     struct vmcb *vmcb = heap_alloc(sizeof *vmcb);
-    struct vmcb *attempt = heap_alloc(sizeof *attempt);
-    if (s == NULL || vmcb == NULL || attempt == NULL)
+    if (s == NULL || vmcb == NULL)
         return false;
     s->vmcb = vmcb;
-    s->attempt = attempt;
     s->vmcb_address = heap_phys(vmcb);
     vcpu->backend = s;
     return true;

@@ -62,12 +62,12 @@ struct vmcb_save {
     uint8_t reserved248[0x268 - 0x248];
     uint64_t guest_pat;
     uint64_t debugctl;
-    uint8_t reserved278[0xc00 - 0x278];
 };
 
 struct vmcb {
     struct vmcb_control control;
     struct vmcb_save save;
+    uint8_t reserved678[0x1000 - 0x678];
 };
 
 _Static_assert(sizeof(struct vmcb) == PAGE_SIZE, "the VMCB is one page");

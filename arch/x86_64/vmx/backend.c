@@ -12,6 +12,8 @@
 
 struct vmx_capability vmx_capability;
 
+_Static_assert(sizeof(struct vmx_vcpu) <= BACKEND_VCPU_BYTES, "what is reserved for a vCPU's part at boot");
+
 /* Exceptions that push an error code: #DF, #TS, #NP, #SS, #GP, #PF, #AC, #CP. */
 #define VECTORS_WITH_ERROR (1u << 8 | 1u << 10 | 1u << 11 | 1u << 12 | 1u << 13 | 1u << 14 | 1u << 17 | 1u << 21)
 
@@ -258,6 +260,7 @@ const struct backend vmx_backend = {
     .interrupt_ready = vmx_interrupt_ready,
     .inject_interrupt = vmx_inject_interrupt,
     .interrupt_quiet = vmx_interrupt_quiet,
+    .interrupt_offer = vmx_interrupt_offer,
     .set_timer = vmx_set_timer,
     .view = vmx_vcpu_view,
     .write_back = vmx_write_back,

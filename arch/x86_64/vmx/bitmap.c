@@ -19,6 +19,12 @@ static void give(uint8_t *bitmap, uint32_t number)
         bitmap[(high ? HIGH : 0) + bit / 8] &= (uint8_t) ~(1u << bit % 8);
 }
 
+void vmx_msr_bitmap_open(uint64_t *page, uint32_t first, uint32_t last, bool write)
+{
+    for (uint32_t number = first; number <= last; number++)
+        give((uint8_t *)page + (write ? WRITE : 0), number);
+}
+
 void vmx_msr_bitmap_fill(uint64_t *page, bool virtual_interrupts)
 {
     uint8_t *bitmap = (uint8_t *)page;

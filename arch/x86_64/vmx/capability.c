@@ -45,6 +45,9 @@ void vmx_capability_read(struct vmx_capability *c)
     }
 }
 
+/* Of the secondary controls: what it takes to leave interrupts and their ends to the CPU, see virtual_apic.c. */
+#define VIRTUAL_APIC (SECONDARY_X2APIC | SECONDARY_INTERRUPT_DELIVERY)
+
 struct line {
     const char *name;
     bool there;
@@ -70,6 +73,10 @@ bool vmx_capability_report(const struct vmx_capability *c, struct sink *out)
         {"VPID", c->secondary.one_settings & SECONDARY_VPID, false, "every exit flushes the guest's TLB: slower"},
         {"preemption timer", c->pin.one_settings & PIN_PREEMPTION_TIMER, false,
          "the console needs a CPU of its own: name one that no partition has as console_cpu"},
+        {"TPR shadow", c->processor.one_settings & PROCESSOR_TPR_SHADOW, false,
+         "with virtual interrupts MOV CR8 exits"},
+        {"virtual interrupts", (c->secondary.one_settings & VIRTUAL_APIC) == VIRTUAL_APIC, false,
+         "with virtual interrupts each one is injected, and its end exits"},
         {"EPT 2 MiB pages", c->ept_vpid & EPT_2M, false, "more memory for tables, more TLB misses"},
         {"EPT 1 GiB pages", c->ept_vpid & EPT_1G, false, "more TLB misses for guests of 1 GiB and more"},
     };

@@ -16,6 +16,9 @@ struct vmx_capability {
     uint64_t cr0_fixed0, cr0_fixed1, cr4_fixed0, cr4_fixed1;
 };
 
+/* "Miscellaneous Data", IA32_VMX_MISC: a VM entry may put the CPU into HLT */
+#define MISC_ACTIVITY_HLT (1ull << 6)
+
 /* "EPT and VPID capabilities", IA32_VMX_EPT_VPID_CAP */
 #define EPT_WALK_4        (1ull << 6)
 #define EPT_WRITE_BACK    (1ull << 14)

@@ -44,6 +44,8 @@ static void controls_read(struct vmx_entry_state *s)
     s->io_bitmap_a_address = vmcs_read(VMCS_IO_BITMAP_A);
     s->io_bitmap_b_address = vmcs_read(VMCS_IO_BITMAP_B);
     s->msr_bitmap_address = vmcs_read(VMCS_MSR_BITMAP);
+    s->virtual_apic_address = vmcs_read(VMCS_VIRTUAL_APIC);
+    s->tpr_threshold = (uint32_t)vmcs_read(VMCS_TPR_THRESHOLD);
     s->eptp = vmcs_read(VMCS_EPT_POINTER);
     s->exit_controls = (uint32_t)vmcs_read(VMCS_EXIT_CONTROLS);
     s->entry_controls = (uint32_t)vmcs_read(VMCS_ENTRY_CONTROLS);

@@ -173,7 +173,14 @@ bool vmx_exit_decode(struct vcpu *vcpu, struct exit *exit)
         exit->address = vmcs_read(VMCS_EXIT_QUALIFICATION) & 0xffff;
         return plain(exit, EXIT_TASK_SWITCH);
     case VMX_REASON_INTERRUPT_WINDOW:
+    case VMX_REASON_TPR_BELOW_THRESHOLD:
         return plain(exit, EXIT_INTERRUPT_WINDOW);
+    case VMX_REASON_VIRTUAL_EOI:
+        exit->vector = (uint8_t)vmcs_read(VMCS_EXIT_QUALIFICATION);
+        return plain(exit, EXIT_INTERRUPT_ENDED);
+    case VMX_REASON_APIC_WRITE:
+        exit->address = vmcs_read(VMCS_EXIT_QUALIFICATION) & (PAGE_SIZE - 1);
+        return plain(exit, EXIT_APIC_WRITTEN);
     case VMX_REASON_NMI_WINDOW:
         return plain(exit, EXIT_NMI_WINDOW);
     case VMX_REASON_CPUID:

@@ -27,10 +27,13 @@
 #define VMX_REASON_MWAIT                  36
 #define VMX_REASON_MONITOR                39
 #define VMX_REASON_MACHINE_CHECK_AT_ENTRY 41
+#define VMX_REASON_TPR_BELOW_THRESHOLD    43
+#define VMX_REASON_VIRTUAL_EOI            45
 #define VMX_REASON_EPT_VIOLATION          48
 #define VMX_REASON_INVEPT                 50
 #define VMX_REASON_PREEMPTION_TIMER       52
 #define VMX_REASON_INVVPID                53
 #define VMX_REASON_WBINVD                 54
 #define VMX_REASON_XSETBV                 55
+#define VMX_REASON_APIC_WRITE             56
 #define VMX_REASON_ENCLS                  60

@@ -9,6 +9,7 @@
 #include "arch/x86_64/vmx/vmx.h"
 #include "core/fast_apic.h"
 #include "core/fast_memory.h"
+#include "core/local_apic.h"
 
 #define RFLAGS_TF (1u << 8)
 /* "Exit Qualification for I/O Instructions": size - 1, string, REP; then the direction and the port. */
@@ -21,7 +22,7 @@
 #define EPT_WRITE       (EPT_FINAL | 2u)
 #define RIGHTS_LONG     (1u << 13)
 
-enum { MAX_INSTRUCTION = 15 };
+enum { MAX_INSTRUCTION = 15, CLASS = 0xf0, APIC_PPR = 0xa0 };
 
 /* vmcs_read for fields that are there on every CPU. */
 static inline uint64_t field_read(uint64_t field)
@@ -59,19 +60,50 @@ bool vmx_fast_wrmsr(struct vcpu *vcpu)
     return vcpu->apic != NULL ? fast_apic_write(vcpu) : fast_icr_write(vcpu);
 }
 
+/*
+ * A guest whose requested vectors the CPU takes by itself sleeps inside the guest: with nothing that it could take,
+ * else it goes on and takes it. It has usually just executed STI.
+ */
+bool vmx_fast_halt(struct vcpu *vcpu)
+{
+    uint64_t rip = field_read(VMCS_GUEST_RIP), flags = field_read(VMCS_GUEST_RFLAGS);
+    if (!vmx_delivers(vcpu) || (flags & (RFLAGS_IF | RFLAGS_TF)) != RFLAGS_IF || (uint32_t)rip == UINT32_MAX ||
+        !(vmx_capability.misc & MISC_ACTIVITY_HLT))
+        return false;
+    vmcs_write(VMCS_GUEST_RIP, rip + 1);
+    vmcs_write(VMCS_GUEST_INTERRUPTIBILITY,
+               field_read(VMCS_GUEST_INTERRUPTIBILITY) & ~(uint64_t)(INTERRUPTIBILITY_STI | INTERRUPTIBILITY_MOV_SS));
+    if ((field_read(VMCS_GUEST_INTERRUPT_STATUS) & CLASS) <= (vcpu->apic->registers[APIC_PPR / 4] & CLASS))
+        vmcs_write(VMCS_GUEST_ACTIVITY, ACTIVITY_HLT);
+    return true;
+}
+
+/* "Guest Interrupt Status": the highest requested vector is its low byte. */
+static void request(uint32_t vector)
+{
+    uint32_t status = (uint32_t)field_read(VMCS_GUEST_INTERRUPT_STATUS);
+    if ((uint8_t)status < vector)
+        vmcs_write(VMCS_GUEST_INTERRUPT_STATUS, (status & 0xff00) | vector);
+}
+
 /* The timer of a vCPU whose local APIC is a model; the exit has acknowledged the interrupt. */
 bool vmx_fast_interrupt(struct vcpu *vcpu)
 {
     uint32_t blocked = INTERRUPTIBILITY_STI | INTERRUPTIBILITY_MOV_SS;
+    bool by_itself = vmx_delivers(vcpu);
     if (!(field_read(VMCS_EXIT_INTERRUPTION) & INTERRUPTION_VALID) ||
-        (field_read(VMCS_IDT_VECTORING) & INTERRUPTION_VALID) || !(field_read(VMCS_GUEST_RFLAGS) & RFLAGS_IF) ||
-        (field_read(VMCS_GUEST_INTERRUPTIBILITY) & blocked))
+        (field_read(VMCS_IDT_VECTORING) & INTERRUPTION_VALID) ||
+        (!by_itself &&
+         (!(field_read(VMCS_GUEST_RFLAGS) & RFLAGS_IF) || (field_read(VMCS_GUEST_INTERRUPTIBILITY) & blocked))))
         return false;
-    int vector = fast_apic_timer(vcpu);
+    int vector = fast_apic_timer(vcpu, by_itself);
     if (vector < 0)
         return false;
     apic_end_interrupt();
-    vmcs_write(VMCS_ENTRY_INTERRUPTION, (uint32_t)vector | INTERRUPTION_EXTERNAL << 8 | INTERRUPTION_VALID);
+    if (by_itself)
+        request((uint32_t)vector);
+    else
+        vmcs_write(VMCS_ENTRY_INTERRUPTION, (uint32_t)vector | INTERRUPTION_EXTERNAL << 8 | INTERRUPTION_VALID);
     return true;
 }
 

@@ -11,6 +11,7 @@
 #define VMCS_GUEST_SS_SELECTOR      0x0804
 #define VMCS_GUEST_LDTR_SELECTOR    0x080c
 #define VMCS_GUEST_TR_SELECTOR      0x080e
+#define VMCS_GUEST_INTERRUPT_STATUS 0x0810
 #define VMCS_HOST_ES_SELECTOR       0x0c00
 #define VMCS_HOST_CS_SELECTOR       0x0c02
 #define VMCS_HOST_SS_SELECTOR       0x0c04
@@ -25,7 +26,9 @@
 #define VMCS_MSR_BITMAP             0x2004
 #define VMCS_ENCLS_EXITING_BITMAP   0x202e
 #define VMCS_TSC_OFFSET             0x2010
+#define VMCS_VIRTUAL_APIC           0x2012
 #define VMCS_EPT_POINTER            0x201a
+#define VMCS_EOI_EXIT0              0x201c /* then 1, 2, 3: + 2 each */
 #define VMCS_GUEST_PHYSICAL_ADDRESS 0x2400
 #define VMCS_LINK_POINTER           0x2800
 #define VMCS_GUEST_DEBUGCTL         0x2802
@@ -48,6 +51,7 @@
 #define VMCS_ENTRY_INTERRUPTION     0x4016
 #define VMCS_ENTRY_EXCEPTION_ERROR  0x4018
 #define VMCS_ENTRY_LENGTH           0x401a
+#define VMCS_TPR_THRESHOLD          0x401c
 #define VMCS_SECONDARY_CONTROLS     0x401e
 #define VMCS_INSTRUCTION_ERROR      0x4400
 #define VMCS_EXIT_REASON            0x4402

@@ -27,7 +27,7 @@ enum {
 #define VECTOR_MC       18u
 
 static void *io_bitmaps; /* two pages of ones: every port exits */
-static uint64_t *msr_bitmaps[2]; /* direct, virtual interrupts */
+static uint64_t *msr_bitmap; /* of direct interrupts */
 
 static void segment_set(enum vmcs_segment segment, uint16_t selector, uint64_t base, uint32_t limit, uint32_t rights)
 {
@@ -81,18 +81,19 @@ static void guest_reset(const struct vcpu_entry *entry)
 static void controls_write(const struct vcpu *vcpu, struct vmx_vcpu *v)
 {
     const struct vmx_capability *c = &vmx_capability;
-    bool virtual = vcpu->partition->plan->virtual_interrupts;
+    bool virtual = vcpu->apic != NULL;
     v->pin_controls = vmx_legal(PIN_NMI_EXITING | PIN_VIRTUAL_NMIS | (v->timer != 0 ? PIN_PREEMPTION_TIMER : 0) |
                                     (virtual ? PIN_EXTERNAL_INTERRUPT_EXITING : 0),
                                 c->pin);
     v->processor_controls =
         vmx_legal(PROCESSOR_MWAIT_EXITING | PROCESSOR_RDPMC_EXITING | PROCESSOR_IO_BITMAPS | PROCESSOR_MSR_BITMAPS |
                       PROCESSOR_MONITOR_EXITING | PROCESSOR_SECONDARY |
-                      (virtual ? PROCESSOR_HLT_EXITING | PROCESSOR_CR8_LOAD_EXITING | PROCESSOR_CR8_STORE_EXITING : 0),
+                      (virtual ? PROCESSOR_HLT_EXITING | vmx_virtual_apic_processor(vcpu) : 0),
                   c->processor);
     v->secondary_controls =
         vmx_legal(SECONDARY_EPT | SECONDARY_RDTSCP | SECONDARY_VPID | SECONDARY_WBINVD_EXITING |
-                      SECONDARY_UNRESTRICTED_GUEST | SECONDARY_INVPCID | SECONDARY_ENCLS_EXITING,
+                      SECONDARY_UNRESTRICTED_GUEST | SECONDARY_INVPCID | SECONDARY_ENCLS_EXITING |
+                      vmx_virtual_apic_secondary(vcpu),
                   c->secondary);
     vmcs_write(VMCS_PIN_CONTROLS, v->pin_controls);
     vmcs_write(VMCS_PROCESSOR_CONTROLS, v->processor_controls);
@@ -119,7 +120,10 @@ static void controls_write(const struct vcpu *vcpu, struct vmx_vcpu *v)
     vmcs_write(VMCS_CR4_MASK, vmx_cr4_mask());
     vmcs_write(VMCS_VPID, vcpu->partition->asid);
     vmcs_write(VMCS_EPT_POINTER, vcpu->partition->nested.root.raw | EPTP_WRITE_BACK | EPTP_WALK_4);
-    vmcs_write(VMCS_MSR_BITMAP, heap_phys(msr_bitmaps[virtual]).raw);
+    if (virtual)
+        vmx_virtual_apic_reset(vcpu);
+    else
+        vmcs_write(VMCS_MSR_BITMAP, heap_phys(msr_bitmap).raw);
     vmcs_write(VMCS_IO_BITMAP_A, heap_phys(io_bitmaps).raw);
     vmcs_write(VMCS_IO_BITMAP_B, heap_phys(io_bitmaps).raw + PAGE_SIZE);
     vmcs_write(VMCS_PREEMPTION_TIMER, v->timer);
@@ -175,12 +179,13 @@ static void in_place_reset(struct vcpu *vcpu)
 
 bool vmx_vcpu_create(struct vcpu *vcpu)
 {
-    bool virtual = vcpu->partition->plan->virtual_interrupts;
-    if (msr_bitmaps[virtual] == NULL) {
-        msr_bitmaps[virtual] = heap_alloc(PAGE_SIZE);
-        if (msr_bitmaps[virtual] == NULL)
+    if (vcpu->apic != NULL && !vmx_virtual_apic_create())
+        return false;
+    if (vcpu->apic == NULL && msr_bitmap == NULL) {
+        msr_bitmap = heap_alloc(PAGE_SIZE);
+        if (msr_bitmap == NULL)
             return false;
-        vmx_msr_bitmap_fill(msr_bitmaps[virtual], virtual);
+        vmx_msr_bitmap_fill(msr_bitmap, false);
     }
     if (io_bitmaps == NULL) {
         io_bitmaps = heap_alloc(2 * PAGE_SIZE);

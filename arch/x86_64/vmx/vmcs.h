@@ -26,6 +26,7 @@ enum vmcs_segment { SEGMENT_ES, SEGMENT_CS, SEGMENT_SS, SEGMENT_DS, SEGMENT_FS, 
 #define PROCESSOR_CR3_STORE_EXITING (1u << 16)
 #define PROCESSOR_CR8_LOAD_EXITING (1u << 19)
 #define PROCESSOR_CR8_STORE_EXITING (1u << 20)
+#define PROCESSOR_TPR_SHADOW       (1u << 21)
 #define PROCESSOR_NMI_WINDOW       (1u << 22)
 #define PROCESSOR_IO_BITMAPS       (1u << 25)
 #define PROCESSOR_MSR_BITMAPS      (1u << 28)
@@ -35,9 +36,12 @@ enum vmcs_segment { SEGMENT_ES, SEGMENT_CS, SEGMENT_SS, SEGMENT_DS, SEGMENT_FS, 
 /* "Secondary Processor-Based VM-Execution Controls" */
 #define SECONDARY_EPT                (1u << 1)
 #define SECONDARY_RDTSCP             (1u << 3)
+#define SECONDARY_X2APIC             (1u << 4)
 #define SECONDARY_VPID               (1u << 5)
 #define SECONDARY_WBINVD_EXITING     (1u << 6)
 #define SECONDARY_UNRESTRICTED_GUEST (1u << 7)
+#define SECONDARY_APIC_REGISTERS     (1u << 8)
+#define SECONDARY_INTERRUPT_DELIVERY (1u << 9)
 #define SECONDARY_INVPCID            (1u << 12)
 #define SECONDARY_ENCLS_EXITING      (1u << 15)
 

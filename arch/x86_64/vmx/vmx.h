@@ -15,6 +15,7 @@ struct vmx_vcpu {
     uint32_t pin_controls;
     uint32_t secondary_controls;
     uint32_t timer;            /* preemption timer value of each entry; 0: off */
+    uint64_t eoi_exits[4];     /* as written: the level-triggered vectors */
     bool launched;
     uint64_t last_error;       /* VM-instruction error of a failed entry, 0: none */
 };
@@ -53,7 +54,21 @@ bool vmx_fast_port(struct vcpu *vcpu);
 bool vmx_fast_rdmsr(struct vcpu *vcpu);
 bool vmx_fast_wrmsr(struct vcpu *vcpu);
 bool vmx_fast_interrupt(struct vcpu *vcpu); /* no instruction: the RIP stays */
-bool vmx_fast_memory(struct vcpu *vcpu); /* this one moves the guest past its instruction too */
+bool vmx_fast_halt(struct vcpu *vcpu);      /* this one and the next move the guest past its instruction too */
+bool vmx_fast_memory(struct vcpu *vcpu);
 
-/* bitmap.c */
+/* bitmap.c. The second one opens `first` to `last` of MSRs below 2000h. */
 void vmx_msr_bitmap_fill(uint64_t *page, bool virtual_interrupts);
+void vmx_msr_bitmap_open(uint64_t *page, uint32_t first, uint32_t last, bool write);
+
+/* virtual_apic.c: controls beside those of every vCPU with virtual interrupts, and what goes with them */
+bool vmx_virtual_apic_create(void);
+uint32_t vmx_virtual_apic_processor(const struct vcpu *vcpu);
+uint32_t vmx_virtual_apic_secondary(const struct vcpu *vcpu);
+void vmx_virtual_apic_reset(const struct vcpu *vcpu);
+bool vmx_interrupt_offer(struct vcpu *vcpu);
+/* Whether the CPU takes requested vectors by itself. */
+static inline bool vmx_delivers(const struct vcpu *vcpu)
+{
+    return (vmx_of(vcpu)->secondary_controls & SECONDARY_INTERRUPT_DELIVERY) != 0;
+}
