@@ -17,17 +17,15 @@ bool fast_apic_read(struct vcpu *vcpu)
     return true;
 }
 
-/* The run loop's own reasons to come back stay in force. */
-static void timer_set(const struct vcpu *vcpu, uint64_t deadline)
-{
-    cpu_timer_set(deadline < vcpu->loop_due ? deadline : vcpu->loop_due);
-}
-
+/*
+ * The run loop's own reasons to come back stay in force. In this mode nothing but the deadline counts; one that is
+ * masked brings the guest out once for nothing.
+ */
 static bool write_deadline(struct vcpu *vcpu, uint64_t value)
 {
     if (!local_apic_fast_deadline(vcpu->apic, value, cpu_clock()))
         return false;
-    timer_set(vcpu, local_apic_next_deadline(vcpu->apic));
+    cpu_timer_set(value != 0 && value < vcpu->loop_due ? value : vcpu->loop_due);
     return true;
 }
 

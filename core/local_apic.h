@@ -173,7 +173,10 @@ bool must_check local_apic_post(struct local_apic *lapic, const struct interrupt
 bool must_check local_apic_post_line(struct local_apic *lapic, enum local_apic_lvt line, bool asserted);
 
 /* Any CPU: whether something was posted that the owner has not absorbed. */
-bool local_apic_has_posts(const struct local_apic *lapic);
+static inline bool local_apic_has_posts(const struct local_apic *lapic)
+{
+    return __atomic_load_n(&lapic->posts.outstanding, __ATOMIC_SEQ_CST) != 0;
+}
 
 void local_apic_absorb(struct local_apic *lapic);
 

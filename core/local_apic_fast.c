@@ -15,10 +15,10 @@ bool local_apic_fast_read(const struct local_apic *lapic, uint32_t number, uint6
 {
     if (local_apic_mode(lapic) != APIC_MODE_X2APIC)
         return false;
-    switch ((number - MSR_X2APIC_FIRST) * APIC_STRIDE) {
-    case APIC_ID:
-    case APIC_TPR:
-    case APIC_SVR:
+    switch (number) {
+    case MSR_X2APIC_FIRST + APIC_ID / APIC_STRIDE:
+    case MSR_X2APIC_FIRST + APIC_TPR / APIC_STRIDE:
+    case MSR_X2APIC_FIRST + APIC_SVR / APIC_STRIDE:
         *value = local_apic_get(lapic, (number - MSR_X2APIC_FIRST) * APIC_STRIDE);
         return true;
     default:

@@ -73,11 +73,6 @@ bool local_apic_post_line(struct local_apic *lapic, enum local_apic_lvt line, bo
     return announce(posts);
 }
 
-bool local_apic_has_posts(const struct local_apic *lapic)
-{
-    return __atomic_load_n(&lapic->posts.outstanding, __ATOMIC_SEQ_CST) != 0;
-}
-
 /* A disabled local APIC takes nothing; a software-disabled one takes everything but vectors. */
 static void take_events(struct local_apic *lapic, uint32_t events)
 {

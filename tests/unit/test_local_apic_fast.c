@@ -67,6 +67,10 @@ static void reads_are_the_same(void **state)
     uint64_t value;
     assert_false(local_apic_fast_read(&lapic, 0, &value));
     assert_false(local_apic_fast_read(&lapic, UINT32_MAX, &value));
+    /* Numbers that are the same in the bits of a register's offset. */
+    for (uint32_t high = 1; high < 16; high++)
+        for (uint32_t number = MSR_X2APIC; number < MSR_X2APIC + 0x40; number++)
+            assert_false(local_apic_fast_read(&lapic, high << 28 | number, &value));
     setup_enabled(NULL);
     assert_false(local_apic_fast_read(&lapic, x2(TPR), &value)); /* xAPIC: #GP */
 }
