@@ -2,7 +2,7 @@
  * What box this is: everything that was read from GRUB's tags, the ACPI tables and
  * CPUID, in one struct that later stages take as const. boot/ fills it in the
  * hypervisor; tools/rf-check fills it from a text file that the hypervisor's own
- * `machine` command printed (core/machine_text.c writes and reads that text).
+ * `machine` command printed (core/machine_text.c writes that text, tools/machine_parse.c reads it).
  */
 #pragma once
 
@@ -97,10 +97,3 @@ bool must_check machine_find_free(const struct machine *machine, uint64_t size, 
 
 /* The machine as text: a person's report, and the input of rf-check --machine. */
 void machine_print(const struct machine *machine, struct sink *out);
-
-/*
- * Reads what machine_print wrote. `file` names the text in messages. Every error is one line
- * "FILE:LINE:COLUMN: ..." on `errors`; returns false when there was one.
- */
-bool must_check machine_parse(const char *file, const char *text, size_t length, struct machine *out,
-                              struct sink *errors);

@@ -1,5 +1,5 @@
 /*
- * The words of the machine text: private to core/machine_text.c, which writes it, and core/machine_parse.c, which reads
+ * The words of the machine text: private to core/machine_text.c, which writes it, and tools/machine_parse.c, which reads
  * it.
  */
 #pragma once

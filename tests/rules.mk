@@ -2,7 +2,7 @@
 
 # Pure sources: core/, the virtual devices, the readers of foreign tables in boot/, the backends' checks.
 PURE_C := $(wildcard core/*.c drivers/virt/*.c boot/acpi*.c boot/multiboot2*.c arch/x86_64/*/entry_check*.c) \
-          arch/x86_64/svm/length.c arch/x86_64/heap.c drivers/hw/screen.c
+          arch/x86_64/svm/length.c arch/x86_64/heap.c drivers/hw/screen.c tools/machine_parse.c tools/machine_keys.c
 UNIT_FAKES := $(wildcard tests/unit/fake_*.c)
 UNIT_TESTS := $(patsubst tests/unit/%.c,%,$(wildcard tests/unit/test_*.c))
 UNIT_CFLAGS := $(COMMON) -O1 -g -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer -MMD -MP

@@ -13,6 +13,7 @@
 #include <string.h>
 
 #include "core/plan.h"
+#include "tools/machine_parse.h"
 
 enum {
     EXIT_WELL = 0,

@@ -43,7 +43,7 @@ build-twice:
 # The configuration checker: the hypervisor's own parser and planner, built for this machine. Unused functions are left
 # out, and with them what only the hypervisor has (core/phys.h).
 RF_CHECK_C := tools/rf-check.c core/bytes.c core/format.c core/nested.c \
-              $(wildcard core/config*.c core/machine*.c core/plan*.c core/text_*.c)
+              $(wildcard core/config*.c core/machine*.c core/plan*.c core/text_*.c tools/machine_*.c)
 RF_CHECK_O := $(RF_CHECK_C:%.c=$(BUILD)/host/%.o)
 
 $(BUILD)/host/%.o: %.c

@@ -2,7 +2,7 @@
  * The machine text that rf-check reads. What is accepted must keep struct machine's promises, print and read back as
  * the same, and no plan made on it may break plan_check, however odd the box.
  */
-#include "core/machine.h"
+#include "tools/machine_parse.h"
 
 #include "core/plan.h"
 #include "tests/fuzz/machine_promises.h"

@@ -5,7 +5,7 @@
 #include <stdint.h>
 #include <cmocka.h>
 
-#include "core/machine.h"
+#include "tools/machine_parse.h"
 
 #include <stdio.h>
 #include <stdlib.h>

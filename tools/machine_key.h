@@ -1,5 +1,5 @@
 /*
- * The keys of the machine text as a table: private to core/machine_keys.c and core/machine_parse.c.
+ * The keys of the machine text as a table: private to tools/machine_keys.c and tools/machine_parse.c.
  */
 #pragma once
 

@@ -1,9 +1,11 @@
 /*
  * Reads the machine text: sections, and which key goes where. What each key means is in
- * core/machine_keys.c, the format is described in core/machine_text.c.
+ * tools/machine_keys.c, the format is described in core/machine_text.c.
  */
-#include "core/machine_key.h"
+#include "tools/machine_parse.h"
+
 #include "core/text_nearest.h"
+#include "tools/machine_key.h"
 
 enum section { SECTION_NONE, SECTION_MACHINE, SECTION_UNKNOWN };
 

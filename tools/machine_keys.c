@@ -3,7 +3,7 @@
  * been edited: what struct machine promises (sorted memory, distinct CPUs, counts within bounds,
  * ranges that do not wrap) is checked here.
  */
-#include "core/machine_key.h"
+#include "tools/machine_key.h"
 
 enum { MAX_PHYSICAL_BITS = 52 };
 
