@@ -95,6 +95,15 @@ static bool program_decode(const struct loader_image *kernel, struct loader_prog
     return loader_elf_decode(kernel, program);
 }
 
+/* A kernel may lie in low memory alone, but what it is told lies there too. */
+static bool memory_check(const struct plan_partition *plan, const struct loader_image *kernel)
+{
+    if (plan->config->memory >= MIB)
+        return true;
+    return loader_image_error(kernel, "takes at least 1 MiB of memory, the partition has %lu bytes",
+                              plan->config->memory);
+}
+
 static bool strings_check(const struct plan_partition *plan, const struct loader_image *kernel)
 {
     uint64_t size = sizeof loader_name + plan->config->cmdline.text.length + 1 + loader_modules_names_size(plan);
@@ -110,7 +119,7 @@ static bool decode(const struct plan_partition *plan, const struct machine *mach
 {
     uint64_t program_end;
     return loader_image_open(plan, machine, plan->kernel, "kernel", errors, &l->kernel) &&
-           program_decode(&l->kernel, &l->program) &&
+           memory_check(plan, &l->kernel) && program_decode(&l->kernel, &l->program) &&
            loader_program_check(&l->kernel, &l->program, low_area, loader_image_area(plan), &program_end) &&
            loader_modules_place(plan, machine, program_end, errors, l->modules) && strings_check(plan, &l->kernel);
 }

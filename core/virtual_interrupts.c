@@ -53,7 +53,8 @@ static void post(struct vcpu *target, const struct interrupt_message *message)
 }
 
 /* Whom the message means: by shorthand, else by what the models say of the destination. */
-static bool reaches(const struct partition *p, const struct interrupt_message *message, uint32_t target, uint32_t sender)
+static bool reaches(const struct partition *p, const struct interrupt_message *message, uint32_t target,
+                    uint32_t sender)
 {
     switch (message->shorthand) {
     case SHORTHAND_SELF:
@@ -87,8 +88,8 @@ enum interrupt_verdict virtual_interrupts_send(struct partition *p, const struct
 static void carry_out(struct vcpu *vcpu, const struct local_apic_outcome *outcome)
 {
     struct partition *p = vcpu->partition;
-    if (outcome->send && virtual_interrupts_send(p, &outcome->message, vcpu->index) == INTERRUPT_BAD_MODE)
-        p->dropped_interrupts++;
+    if (outcome->send)
+        (void)virtual_interrupts_send(p, &outcome->message, vcpu->index); /* to nobody: as on a bus */
     if (outcome->eoi) {
         struct platform_outcome after;
         platform_eoi(p->platform, outcome->eoi_vector, cpu_clock(), &after);

@@ -18,17 +18,23 @@ fi
 
 dir=$1 seeds=$2
 find "$dir/counted" -name '*.gcda' -delete
+# What is left of files that are gone counts for nothing.
+find "$dir/counted" -name '*.gcno' | while read -r notes; do
+    source=${notes#"$dir/counted/"}
+    [ -e "${source%.gcno}.c" ] || rm -f "$notes"
+done
 mkdir -p "$dir/log"
 {
-    for program in "$dir"/unit/test_*; do
-        [ -x "$program" ] && echo "$dir/log/$(basename "$program") $program"
+    for source in "$here"/../unit/test_*.c; do
+        name=$(basename "$source" .c)
+        echo "$dir/log/$name $dir/unit/$name"
     done
-    for program in "$dir"/fuzz/*; do
-        name=$(basename "$program")
+    for source in "$here"/../fuzz/fuzz_*.c; do
+        name=$(basename "$source" .c | sed 's/^fuzz_//')
         set --
         [ -d "$here/../fuzz/corpus/$name" ] && set -- "$here/../fuzz/corpus/$name"
         [ -d "$seeds/$name" ] && set -- "$@" "$seeds/$name"
-        [ $# -gt 0 ] && echo "$dir/log/fuzz_$name $program $*"
+        [ $# -gt 0 ] && echo "$dir/log/fuzz_$name $dir/fuzz/$name $*"
     done
 } >"$dir/programs"
 xargs -P "$(nproc)" -L 1 "$0" --one <"$dir/programs" || {

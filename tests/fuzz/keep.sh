@@ -1,7 +1,7 @@
 #!/bin/sh
-# Keeps what fuzzing has found: keep.sh DIRECTORY NAME... For each target the smallest choice of inputs that reaches all
-# the code that DIRECTORY/corpus/NAME and the tree's inputs reach, one a line in tests/fuzz/corpus/NAME.hex. Targets with
-# text inputs in the tree keep those; what was found goes into the same file.
+# Keeps what fuzzing has found: keep.sh DIRECTORY NAME... For each target the smallest choice of inputs of up to 400
+# bytes that reaches what DIRECTORY/corpus/NAME and the tree's binary inputs reach, one a line in
+# tests/fuzz/corpus/NAME.hex. Text inputs in the tree stay as they are.
 set -eu
 here=$(dirname "$0")
 
@@ -13,7 +13,7 @@ if [ "$1" = --one ]; then
     mkdir -p "$chosen" "$dir/corpus/$name"
     set -- "$dir/corpus/$name"
     [ -d "$dir/seeds/$name" ] && set -- "$@" "$dir/seeds/$name"
-    "$dir/bin/$name" -set_cover_merge=1 -max_len=1024 "$chosen" "$@" >"$dir/log/keep-$name.log" 2>&1 || {
+    "$dir/bin/$name" -set_cover_merge=1 -max_len=400 "$chosen" "$@" >"$dir/log/keep-$name.log" 2>&1 || {
         echo "FAIL fuzz-keep: $name (log $dir/log/keep-$name.log)"
         exit 1
     }

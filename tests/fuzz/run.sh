@@ -8,13 +8,15 @@ here=$(dirname "$0")
 
 # One target: run.sh --one DIRECTORY LIMIT NAME
 one() {
-    dir=$1 limit=$2 name=$3
+    dir=$1 limit=$2 name=$3 alike=
     log=$dir/log/$name.log learned=$dir/corpus/$name
     case $limit in
     *x)
         learned=$dir/short/$name
         rm -rf "$learned"
-        until="-runs=${limit%x} -seed=1 -timeout=100"
+        until="-runs=${limit%x} -seed=1 -reload=0 -timeout=100"
+        # Comparisons of addresses steer the mutator too; some containers do not let them be fixed.
+        setarch -R true 2>/dev/null && alike="setarch -R"
         ;;
     *) until="-max_total_time=${limit%s} -timeout=10" ;;
     esac
@@ -27,7 +29,7 @@ one() {
     start=$(date +%s)
     # shellcheck disable=SC2086
     ASAN_OPTIONS=quarantine_size_mb=16 UBSAN_OPTIONS=print_stacktrace=1 \
-        "$dir/bin/$name" $until -rss_limit_mb=2048 -print_final_stats=1 \
+        $alike "$dir/bin/$name" $until -rss_limit_mb=2048 -print_final_stats=1 \
         -artifact_prefix="$dir/crashes/$name-" "$@" >"$log" 2>&1
     status=$?
     runs=$(sed -n 's/^stat::number_of_executed_units: *//p' "$log")

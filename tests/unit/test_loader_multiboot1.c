@@ -469,6 +469,21 @@ static void loads_into_low_memory(void **state)
     assert_int_equal(fake_guest.entry.rip, 0x1004);
 }
 
+/* What the check accepts must start: a kernel in low memory alone does not make less than the first MiB enough. */
+static void needs_the_first_mebibyte_itself(void **state)
+{
+    (void)state;
+    *put_addresses() = (struct multiboot1_addresses){0x1200, 0x1000, 0x3000, 0, 0x1004};
+    fake_guest.plan.chunk_count = 1;
+    fake_guest.plan.chunks[0].size = fake_guest.config.memory = MIB;
+    load_or_fail();
+    fake_guest.plan.chunks[0].size = fake_guest.config.memory = MIB - PAGE_SIZE;
+    expect_error(
+        "partition 'p': kernel 'kernel.elf' takes at least 1 MiB of memory, the partition has 1044480 bytes\n");
+    fake_guest.plan.chunks[0].size = fake_guest.config.memory = 0x10000;
+    expect_error("partition 'p': kernel 'kernel.elf' takes at least 1 MiB of memory, the partition has 65536 bytes\n");
+}
+
 static void writes_coreboots_table(void **state)
 {
     (void)state;
@@ -554,6 +569,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(refuses_bad_addresses, setup, teardown),
         cmocka_unit_test_setup_teardown(refuses_what_is_not_free_in_the_first_mebibyte, setup, teardown),
         cmocka_unit_test_setup_teardown(loads_into_low_memory, setup, teardown),
+        cmocka_unit_test_setup_teardown(needs_the_first_mebibyte_itself, setup, teardown),
         cmocka_unit_test_setup_teardown(writes_coreboots_table, setup, teardown),
         cmocka_unit_test_setup_teardown(finds_the_header_in_8_kib_only, setup, teardown),
         cmocka_unit_test_setup_teardown(refuses_a_cut_off_header, setup, teardown),
