@@ -76,7 +76,7 @@ static bool readable(const struct machine *machine, struct range range)
 
 static bool checksum_right(const struct acpi_table *table)
 {
-    uint8_t piece[64];
+    uint8_t piece[64] = {0};
     uint8_t total = 0;
     for (uint32_t done = 0; done < table->length;) {
         uint32_t size = table->length - done < sizeof piece ? table->length - done : (uint32_t)sizeof piece;

@@ -98,7 +98,7 @@ static void take_madt_entry(struct acpi_reader *reader, const uint8_t *entry)
 
 void acpi_madt_read(struct acpi_reader *reader, const struct acpi_table *madt)
 {
-    uint8_t entry[MADT_ENTRY_MAX_USED];
+    uint8_t entry[MADT_ENTRY_MAX_USED] = {0};
     uint32_t at = ACPI_MADT_ENTRIES;
     while (at < madt->length) {
         uint32_t left = madt->length - at;

@@ -22,7 +22,7 @@
  *     entry      = 0x100000          # flat only: where it starts (default: load)
  *     console    = uart              # uart | none
  *     interrupts = any               # direct | virtual | any: direct where the CPUs allow it, else virtual
- *     acceleration = yes             # no: virtual interrupts without the CPU's help, to compare
+ *     acceleration = no              # yes: virtual interrupts with the CPU's help, where it has any (VT-x)
  *     start      = auto              # auto | manual
  *     on_stop    = stay              # stay | restart | halt-box | reboot-box
  *

@@ -37,7 +37,7 @@ void config_partition_defaults(struct config_partition *partition)
     partition->boot = BOOT_LINUX;
     partition->console = CONSOLE_UART;
     partition->interrupts = INTERRUPTS_ANY;
-    partition->acceleration = true;
+    partition->acceleration = false;
     partition->start = START_AUTO;
     partition->on_stop = ON_STOP_STAY;
 }

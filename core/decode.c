@@ -20,9 +20,9 @@ uint8_t decode_take_byte(struct cursor *c)
 {
     if (c->result != DECODE_OK)
         return 0;
-    if (c->position == DECODE_MAX_LENGTH)
+    if (c->position >= DECODE_MAX_LENGTH)
         c->result = DECODE_TOO_LONG;
-    else if (c->position == c->available)
+    else if (c->position >= c->available)
         c->result = DECODE_TRUNCATED;
     else
         return c->bytes[c->position++];

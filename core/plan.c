@@ -106,7 +106,7 @@ static bool is_core_free(const struct builder *b, const struct plan_partition *s
     return true;
 }
 
-static bool claim_cpu(const struct builder *b, struct plan_partition *slot, uint32_t cpu)
+static bool may_have_cpu(const struct builder *b, const struct plan_partition *slot, uint32_t cpu)
 {
     struct config_place place = slot->config->cpus_place;
     const struct plan_partition *owner = cpu_owner(b, cpu);
@@ -124,10 +124,7 @@ static bool claim_cpu(const struct builder *b, struct plan_partition *slot, uint
             sink_print(b->errors, "CPU %u is listed twice\n", cpu);
         return false;
     }
-    if (!is_core_free(b, slot, cpu))
-        return false;
-    slot->cpus[slot->cpu_count++] = cpu;
-    return true;
+    return is_core_free(b, slot, cpu);
 }
 
 static bool claim_cpus(const struct builder *b, struct plan_partition *slot)
@@ -138,9 +135,12 @@ static bool claim_cpus(const struct builder *b, struct plan_partition *slot)
         sink_print(b->errors, "%u CPUs: expected 1 to %d\n", config->cpu_count, CONFIG_MAX_CPUS);
         return false;
     }
-    for (uint32_t i = 0; i < config->cpu_count; i++)
-        if (!claim_cpu(b, slot, config->cpus[i]))
+    for (uint32_t i = 0; i < config->cpu_count; i++) {
+        if (!may_have_cpu(b, slot, config->cpus[i]))
             return false;
+        slot->cpus[i] = config->cpus[i];
+        slot->cpu_count = i + 1;
+    }
     return true;
 }
 
@@ -177,20 +177,12 @@ static bool find_modules(const struct builder *b, struct plan_partition *slot)
 
 /* Direct interrupts need x2APIC: without it a guest's local APIC is a page that also sends to other partitions' CPUs.
  */
-static bool runs_on(const struct config_partition *config, uint32_t cpu)
-{
-    for (uint32_t i = 0; i < config->cpu_count; i++)
-        if (config->cpus[i] == cpu)
-            return true;
-    return false;
-}
-
 static bool decide_interrupts(const struct builder *b, struct plan_partition *slot)
 {
     const struct config_partition *config = slot->config;
     const struct cpu_caps *caps = &b->machine->caps;
     /* A guest with direct interrupts gives its CPU back by a timer of the backend, or not at all. */
-    bool console_starves = !caps->guest_timer && runs_on(config, b->plan->console_cpu);
+    bool console_starves = !caps->guest_timer && has_cpu(slot, b->plan->console_cpu);
     bool possible = caps->x2apic && !console_starves;
     /* Firmware drives the local APIC through its page of memory, as after reset. */
     bool preferred = possible && config->boot != BOOT_FIRMWARE;
@@ -226,15 +218,15 @@ static void release_refused(struct builder *b)
  * Decides one partition; false when it is left out with a message. A refused partition's memory stays set aside as long
  * as nobody else needs it, so that the others lie where they will lie once its mistake is corrected.
  */
-static bool decide(struct builder *b, const struct config_partition *config)
+static bool decide(struct builder *b, uint32_t index, const struct config_partition *config)
 {
-    uint32_t index = b->plan->partition_count++;
     struct plan_partition *slot = &b->plan->partitions[index];
+    b->plan->partition_count = index + 1;
     memset(slot, 0, sizeof *slot);
     slot->config = config;
     slot->kernel = slot->initrd = PLAN_NO_MODULE;
 
-    bool wanted = !config->refused && decide_interrupts(b, slot) && claim_cpus(b, slot) && find_modules(b, slot);
+    bool wanted = !config->refused && claim_cpus(b, slot) && decide_interrupts(b, slot) && find_modules(b, slot);
     bool placed = plan_carve(b->plan, b->machine, slot);
     if (wanted && !placed) {
         release_refused(b);
@@ -265,7 +257,7 @@ unsigned plan_build(const char *file, const struct config *config, const struct 
     out->console_cpu = decide_console_cpu(&b, config);
     out->share_cores = config->share_cores;
     for (uint32_t i = 0; i < config->partition_count && i < CONFIG_MAX_PARTITIONS; i++)
-        left_out += !decide(&b, &config->partitions[i]);
+        left_out += !decide(&b, i, &config->partitions[i]);
 
     uint32_t kept = 0;
     for (uint32_t i = 0; i < out->partition_count; i++)

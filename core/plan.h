@@ -1,7 +1,7 @@
 /*
  * The plan: configuration + machine, decided before the first guest runs.
  *
- * plan_build chooses, plan_check (core/plan_check.c, no shared code beyond range.h) accepts or
+ * plan_build chooses, plan_check (core/plan_check*.c, no shared code beyond range.h) accepts or
  * refuses what was chosen. After that nothing is allocated, mapped or registered.
  */
 #pragma once
@@ -58,11 +58,16 @@ unsigned must_check plan_build(const char *file, const struct config *config, co
 /*
  * Whether the plan keeps its promises: no CPU and no byte owned twice, every byte inside usable
  * memory, none inside the hypervisor or a module, guest-physical ranges disjoint and as configured,
- * no core with two owners unless that is configured, every index in range. One line on `errors` for each promise broken. Independent of plan_build.
+ * no core with two owners unless that is configured, every index in range. One line on `errors` for the
+ * first promise broken. Independent of plan_build. What acceptance means is proven, see core/plan_check.h.
  */
 bool must_check plan_check(const struct plan *plan, const struct machine *machine, struct sink *errors);
 
 /* Its question about hyperthreads, for a plan with no more partitions and CPUs than it has room for. */
+/*@ requires \valid_read(plan) && \valid_read(machine) && machine->cpu_count <= MACHINE_MAX_CPUS;
+    requires \forall integer p; 0 <= p < plan->partition_count && p < CONFIG_MAX_PARTITIONS ==>
+      \valid_read(plan->partitions[p].config);
+    assigns \nothing; */
 bool must_check plan_check_cores(const struct plan *plan, const struct machine *machine, struct sink *errors);
 
 /*

@@ -36,7 +36,7 @@ memtest|memtest86+_memtest86+x64.bin|memtest86+, `boot = linux`'
 all_guests=$(echo "$guests" | cut -d '|' -f 1)
 
 # Whether a log has a test as OK, SKIPPED or FAILED, as cmocka writes it.
-log_says() { grep -q "^\[ *$2 \] test_$3\$" "$1"; }
+log_says() { grep -q "^\[ *$2 *\] test_$3\$" "$1"; }
 
 # A failing guest is a result, not an error; a run that names no test is one.
 run_one() {

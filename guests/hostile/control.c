@@ -6,6 +6,8 @@
 #include "guests/hostile/try.h"
 
 enum { MSR_EFER = 0xc0000080, MSR_DEBUGCTL = 0x1d9, RANDOM_VALUES = 4000 };
+#define CR0_PE         ((uint64_t)1 << 0)
+#define CR0_PG         ((uint64_t)1 << 31)
 #define CR0_SETTABLE   0xffffffffull
 #define CR4_PAE        ((uint64_t)1 << 5)
 #define CR4_LA57       ((uint64_t)1 << 12)
@@ -159,12 +161,17 @@ static void all_random(uint64_t seed)
         }
 }
 
-/* XCR0 is left out: OSXSAVE may be off. CR4.PAE stays: QEMU 7.2 lets 64-bit mode lose it. */
+/* XCR0 is left out: OSXSAVE may be off. What holds up 64-bit mode stays, which QEMU 7.2 and Bochs 2.7 let SVM guests
+ * lose. */
 void control_step(uint64_t random, uint64_t value)
 {
     static void (*const attacks[])(uint64_t) = {attack_cr0, attack_cr4, attack_efer, attack_debug, attack_cr8};
     void (*attack)(uint64_t) = attacks[random % (sizeof attacks / sizeof attacks[0])];
-    attack(attack == attack_cr4 ? value | CR4_PAE : value);
+    if (attack == attack_cr0)
+        value = (value & CR0_SETTABLE) | CR0_PE | CR0_PG;
+    else if (attack == attack_cr4)
+        value = (value & random & UINT32_MAX) | CR4_PAE;
+    attack(value);
 }
 
 static void run_bits(const uint64_t *numbers)

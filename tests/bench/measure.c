@@ -95,7 +95,8 @@ static void test_exits(void **state)
 static void test_exits_virtual(void **state)
 {
     struct box *box = *state;
-    start_bench(box, "bench-virtual", "0", 1, "memory = 16M\nstart = manual\ninterrupts = virtual\n");
+    start_bench(box, "bench-virtual", "0", 1,
+                "memory = 16M\nstart = manual\ninterrupts = virtual\nacceleration = yes\n");
     figures_run(box, &figures, "_virtual");
     save(box);
 }
@@ -106,8 +107,7 @@ static void test_exits_emulated(void **state)
     struct box *box = *state;
     if (strcmp(engine(), "bochs-vmx") != 0)
         return;
-    start_bench(box, "bench-emulated", "0", 1,
-                "memory = 16M\nstart = manual\ninterrupts = virtual\nacceleration = no\n");
+    start_bench(box, "bench-emulated", "0", 1, "memory = 16M\nstart = manual\ninterrupts = virtual\n");
     figures_run(box, &figures, "_emulated");
     save(box);
 }

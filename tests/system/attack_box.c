@@ -28,6 +28,9 @@ static const struct emulator_fault {
     const char *why;
 } emulator_faults[] = {
     {"bochs-svm", "triple fault", false, "Bochs 2.7 stops by itself at a triple fault of an SVM guest"},
+    {"bochs-svm", "control-bits", false, "Bochs 2.7 stops by itself when an SVM guest clears CR0.PE"},
+    {"bochs-svm", "control-random", false, "Bochs 2.7 stops by itself when an SVM guest clears CR0.PE"},
+    {"bochs-vmx", "apic-modes", true, "Bochs 2.7 lets a virtual interrupt in although IF is 0"},
     {"qemu-svm", "control-bits", true, "QEMU 7.2 lets 64-bit mode lose CR0.PG"},
     {"qemu-svm", "control-random", true, "QEMU 7.2 lets 64-bit mode lose CR0.PG"},
     {"qemu-svm", "task-", false, "QEMU 7.2 ignores the intercept of task switches"},
@@ -185,6 +188,8 @@ bool attack_run(struct box *box, const struct attack *attack)
     while (attack->must == RESTARTS && contains(line, "goes on"));
     bool held = is_as_it_must(fault != NULL ? &(struct attack){attack->command, CONTAINED, NULL} : attack, line);
     attack_table_outcome(held, line);
+    if (fault != NULL)
+        attack_table_remark(fault->why);
     if (contains(line, "panic"))
         box_fail(box, "'%s' took the box down: %s", attack->command, line);
     if (!contains(line, "is stopped") && (attack->must == HOLDS_ONCE || contains(line, "goes on")))

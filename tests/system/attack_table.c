@@ -14,11 +14,24 @@ enum { NAME_SIZE = 48, PATH_SIZE = 512 };
 static FILE *file;
 static char group_name[NAME_SIZE], attack_name[NAME_SIZE]; /* the latter empty: nothing is open */
 
+static bool line_is_open;
+
+static void end_line(void)
+{
+    if (file != NULL && line_is_open) {
+        fprintf(file, "\n");
+        fflush(file);
+    }
+    line_is_open = false;
+}
+
+/* The outcome, to which a remark may still be added. */
 static void write_row(const char *prefix, const char *text, int length)
 {
+    end_line();
     if (file != NULL && attack_name[0] != '\0') {
-        fprintf(file, "%s\t%s\t%s%.*s\n", group_name, attack_name, prefix, length, text);
-        fflush(file);
+        fprintf(file, "%s\t%s\t%s%.*s", group_name, attack_name, prefix, length, text);
+        line_is_open = true;
     }
     attack_name[0] = '\0';
 }
@@ -69,9 +82,16 @@ void attack_table_outcome(bool held, const char *line)
         write_row(held ? "" : "WRONG: ", text, length);
 }
 
+void attack_table_remark(const char *text)
+{
+    if (file != NULL && line_is_open)
+        fprintf(file, " (%s)", text);
+}
+
 bool attack_table_close(void)
 {
     write_row("NO ANSWER", "", 0);
+    end_line();
     FILE *done = file;
     file = NULL;
     return done != NULL && ferror(done) == 0 && fclose(done) == 0;

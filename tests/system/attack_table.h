@@ -13,5 +13,7 @@ void attack_table_group(const char *group);
 void attack_table_note(const char *attack);
 /* The outcome of the attack noted last, from the line that told it; `held`: it was as it must be. */
 void attack_table_outcome(bool held, const char *line);
+/* What is to be said of that outcome. */
+void attack_table_remark(const char *text);
 /* False: something could not be written. */
 bool attack_table_close(void);

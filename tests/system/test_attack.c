@@ -6,6 +6,7 @@
  * What happened is written by attack_table.h. RINGFENCE_ATTACK_MACHINE names the machine, as attack_box.h has it;
  * RINGFENCE_ATTACK_ONLY is a pattern for the names of the tests; RINGFENCE_ATTACK is "COMMAND;COMMAND", attacks by
  * hand.
+ * RINGFENCE_ATTACK_WORDS is the guest's command line for these.
  */
 #include "tests/system/attack_box.h"
 
@@ -243,12 +244,14 @@ static void test_cpus_of_one_partition_against_each_other(void **state)
 static void test_attacks_by_hand(void **state)
 {
     struct box *box = *state;
-    char list[4096], *rest = list;
+    char list[4096], more[128], *rest = list;
     const char *given = getenv("RINGFENCE_ATTACK");
     if (given == NULL || *given == '\0')
         skip();
     snprintf(list, sizeof list, "%s", given);
-    attack_box_start(box, "by-hand", &attack_two_cpus, "");
+    const char *words = getenv("RINGFENCE_ATTACK_WORDS");
+    snprintf(more, sizeof more, "cmdline = %s\n", words != NULL ? words : "");
+    attack_box_start(box, "by-hand", &attack_two_cpus, more);
     for (char *command; (command = strtok_r(rest, ";", &rest)) != NULL;)
         (void)attack_run(box, &(struct attack){command, CONTAINED, NULL});
     attack_check_neighbours(box);

@@ -143,10 +143,10 @@ static void test_what_the_box_says_of_itself(void **state)
     assert_int_equal(check_against(box, "guests/demo/ringfence.conf", file), 0);
     assert_int_equal(check_against(box, box->conf, file), 0);
 
-    ask(box, "cpus", "^CPU +APIC ID +STATE +OWNER$");
+    ask(box, "cpus", "^CPU +APIC ID +CORE +STATE +OWNER$");
     box_expect_line(box, "^0 +0 +0 +online +mute, vCPU 0 \\(serves this console\\)$");
-    box_expect_line(box, "^1 +1 +online +hello, vCPU 0$");
-    box_expect_line(box, "^2 +2 +online +heartbeat, vCPU 0$");
+    box_expect_line(box, "^1 +1 +1 +online +hello, vCPU 0$");
+    box_expect_line(box, "^2 +2 +2 +online +heartbeat, vCPU 0$");
     ask(box, "mem", "^[0-9a-f]+-[0-9a-f]+ .*hypervisor$");
     box_expect_line(box, " module ringfence\\.conf$");
     box_expect_line(box, " 16 MiB +hello at 0x0$");

@@ -35,20 +35,23 @@ static void expect_priorities(struct box *box, const char *name, const char *eng
     }
 }
 
-static void test_priorities(void **state) { expect_priorities(*state, "priority", NULL, "priority", ""); }
+static void test_priorities(void **state)
+{
+    expect_priorities(*state, "priority", NULL, "priority", "acceleration = yes\n");
+}
 static void test_priorities_in_memory(void **state)
 {
-    expect_priorities(*state, "priority-xapic", NULL, "xapic priority", "");
+    expect_priorities(*state, "priority-xapic", NULL, "xapic priority", "acceleration = yes\n");
 }
 static void test_priorities_without_the_cpus_help(void **state)
 {
-    expect_priorities(*state, "priority-emulated", NULL, "priority", "acceleration = no\n");
+    expect_priorities(*state, "priority-emulated", NULL, "priority", "");
 }
 
 /* A CPU with the TPR shadow, but without virtual-interrupt delivery. */
 static void test_priorities_with_a_shadow_alone(void **state)
 {
-    expect_priorities(*state, "priority-shadow", "bochs:corei7_sandy_bridge_2600k", "priority", "");
+    expect_priorities(*state, "priority-shadow", "bochs:corei7_sandy_bridge_2600k", "priority", "acceleration = yes\n");
 }
 
 int main(void)
