@@ -4,6 +4,7 @@
  */
 #include "core/text_line.h"
 
+/*@ assigns \nothing; */
 static bool is_blank(char byte) { return byte == ' ' || byte == '\t'; }
 
 struct config_text text_trim(struct config_text t)
@@ -11,35 +12,58 @@ struct config_text text_trim(struct config_text t)
     size_t from = 0;
     size_t end = t.text.length;
 
+    /*@ loop invariant 0 <= from <= end;
+        loop assigns from;
+        loop variant end - from; */
     while (from < end && is_blank(t.text.at[from]))
         from++;
+    /*@ loop invariant from <= end <= t.text.length;
+        loop assigns end;
+        loop variant end; */
     while (end > from && is_blank(t.text.at[end - 1]))
         end--;
     return text_part(t, from, end - from);
 }
 
 /* Index of the first `byte`, or the length. */
+/*@ requires readable_text(s) && from <= s.length;
+    assigns \nothing;
+    ensures from <= \result <= s.length; */
 static size_t find(struct slice s, size_t from, char byte)
 {
     size_t i = from;
+    /*@ loop invariant from <= i <= s.length;
+        loop assigns i;
+        loop variant s.length - i; */
     while (i < s.length && s.at[i] != byte)
         i++;
     return i;
 }
 
-/* Index of the '#' that starts a comment at or after `from`, or the length. */
-static size_t find_comment(struct slice s, size_t from)
+/* Index of the '#' that starts a comment, or the length. */
+/*@ requires readable_text(s);
+    assigns \nothing;
+    ensures \result <= s.length; */
+static size_t find_comment(struct slice s)
 {
-    for (size_t i = from; i < s.length; i++)
+    /*@ loop invariant 0 <= i <= s.length;
+        loop assigns i;
+        loop variant s.length - i; */
+    for (size_t i = 0; i < s.length; i++)
         if (s.at[i] == '#' && (i == 0 || is_blank(s.at[i - 1])))
             return i;
     return s.length;
 }
 
 /* Whether from there on the line holds nothing, or blanks and a comment. */
+/*@ requires readable_text(s) && from <= s.length;
+    assigns \nothing; */
 static bool only_comment_follows(struct slice s, size_t from)
 {
     size_t i = from;
+    /*@ loop invariant from <= i <= s.length;
+        loop assigns i;
+        loop variant s.length - i; */
     while (i < s.length && is_blank(s.at[i]))
         i++;
     return i == s.length || (i > from && s.at[i] == '#');
@@ -49,17 +73,28 @@ static bool only_comment_follows(struct slice s, size_t from)
  * Index of the quote that closes the one at `open`: the first with nothing but a comment after it,
  * since a kernel command line has quotes of its own. Or the length.
  */
+/*@ requires readable_text(s) && open < s.length;
+    assigns \nothing;
+    ensures open < \result <= s.length; */
 static size_t find_closing_quote(struct slice s, size_t open)
 {
     size_t i = find(s, open + 1, '"');
+    /*@ loop invariant open < i <= s.length;
+        loop assigns i;
+        loop variant s.length - i; */
     while (i < s.length && !only_comment_follows(s, i + 1))
         i = find(s, i + 1, '"');
     return i;
 }
 
 /* False, reported, at the first byte of [0, length) that is neither printable ASCII nor a tab. */
+/*@ requires \valid(report) && readable_text(t.text);
+    assigns report->count; */
 static bool check_bytes(struct text_report *report, struct config_text t)
 {
+    /*@ loop invariant 0 <= i <= t.text.length;
+        loop assigns i;
+        loop variant t.text.length - i; */
     for (size_t i = 0; i < t.text.length; i++) {
         char byte = t.text.at[i];
         if ((byte < ' ' || byte > '~') && byte != '\t') {
@@ -71,9 +106,14 @@ static bool check_bytes(struct text_report *report, struct config_text t)
     return true;
 }
 
+/*@ requires \valid(report) && \valid(line) && \separated(report, line) && readable_text(content.text);
+    requires content.text.length != 0;
+    assigns report->count, line->kind, line->damaged, line->name, line->value;
+    ensures readable_text(line->name.text);
+    ensures readable_text(line->value.text); */
 static void parse_section(struct text_report *report, struct config_text content, struct text_line *line)
 {
-    size_t close = find(content.text, 0, ']');
+    size_t close = find(content.text, 1, ']');
 
     line->kind = TEXT_LINE_SECTION;
     line->value = text_part(content, content.text.length, 0);
@@ -88,7 +128,12 @@ static void parse_section(struct text_report *report, struct config_text content
     line->name = text_trim(text_part(content, 1, close - 1));
 }
 
-/* `quoted`: the value's quotes were found by the caller, who cut the comment off behind them. */
+/* The caller has cut the comment off, behind the value's quotes if it has any. */
+/*@ requires \valid(report) && \valid(line) && \separated(report, line) && readable_text(content.text);
+    requires equals < content.text.length;
+    assigns report->count, line->kind, line->damaged, line->name, line->value;
+    ensures readable_text(line->name.text);
+    ensures readable_text(line->value.text); */
 static void parse_key(struct text_report *report, struct config_text content, size_t equals, struct text_line *line)
 {
     line->kind = TEXT_LINE_KEY;
@@ -112,13 +157,19 @@ static void parse_key(struct text_report *report, struct config_text content, si
 }
 
 /* The part of the line before any comment, without blanks around it. */
+/*@ requires readable_text(whole.text);
+    assigns \nothing;
+    ensures readable_text(\result.text); */
 static struct config_text cut_comment(struct config_text whole)
 {
-    size_t comment = find_comment(whole.text, 0);
+    size_t comment = find_comment(whole.text);
     size_t equals = find(whole.text, 0, '=');
 
     if (equals < comment) {
         size_t value = equals + 1;
+        /*@ loop invariant equals < value <= whole.text.length;
+            loop assigns value;
+            loop variant whole.text.length - value; */
         while (value < whole.text.length && is_blank(whole.text.at[value]))
             value++;
         if (value < whole.text.length && whole.text.at[value] == '"') {
@@ -131,6 +182,10 @@ static struct config_text cut_comment(struct config_text whole)
 }
 
 /* False when there is nothing on the line. */
+/*@ requires \valid(report) && \valid(line) && \separated(report, line) && readable_text(whole.text);
+    assigns report->count, *line;
+    ensures \result ==> readable_text(line->name.text);
+    ensures \result ==> readable_text(line->value.text); */
 static bool parse_line(struct text_report *report, struct config_text whole, struct text_line *line)
 {
     struct config_text content = cut_comment(whole);
@@ -164,6 +219,10 @@ void text_lines_init(struct text_lines *lines, struct text_report *report, const
 }
 
 /* Takes the next line, without its end, off the front of the rest. */
+/*@ requires \valid(lines) && readable_text(lines->rest) && lines->rest.length != 0;
+    assigns lines->rest, lines->number;
+    ensures readable_text(lines->rest) && lines->rest.length < \old(lines->rest.length);
+    ensures readable_text(\result.text); */
 static struct config_text take_line(struct text_lines *lines)
 {
     struct slice rest = lines->rest;
@@ -179,6 +238,9 @@ static struct config_text take_line(struct text_lines *lines)
 
 bool text_lines_next(struct text_lines *lines, struct text_line *line)
 {
+    /*@ loop invariant readable_text(lines->rest);
+        loop assigns lines->rest, lines->number, *line, lines->report->count;
+        loop variant lines->rest.length; */
     while (lines->rest.length != 0)
         if (parse_line(lines->report, take_line(lines), line))
             return true;
@@ -190,6 +252,9 @@ bool text_word_next(struct config_text *rest, struct config_text *word)
     struct config_text t = text_trim(*rest);
     size_t end = 0;
 
+    /*@ loop invariant 0 <= end <= t.text.length;
+        loop assigns end;
+        loop variant t.text.length - end; */
     while (end < t.text.length && !is_blank(t.text.at[end]))
         end++;
     *word = text_part(t, 0, end);

@@ -31,16 +31,35 @@ struct text_lines {
 };
 
 /* `text` may be NULL when length is 0. */
+/*@ requires \valid(lines) && (length == 0 || \valid_read(text + (0 .. length - 1)));
+    assigns *lines;
+    ensures readable_text(lines->rest) && lines->report == report; */
 void text_lines_init(struct text_lines *lines, struct text_report *report, const char *text, size_t length);
 
 /* The next line that holds something, reported when it is bad; false at the end of the text. */
+/*@ requires \valid(lines) && \valid(line) && \valid(lines->report);
+    requires \separated(lines, line, lines->report) && readable_text(lines->rest);
+    assigns lines->rest, lines->number, *line, lines->report->count;
+    ensures readable_text(lines->rest);
+    ensures \result ==> readable_text(line->name.text);
+    ensures \result ==> readable_text(line->value.text); */
 bool must_check text_lines_next(struct text_lines *lines, struct text_line *line);
 
 /* Takes the next word, up to white space, off the front of `rest`; false when there is none. */
+/*@ requires \valid(rest) && \valid(word) && \separated(rest, word) && readable_text(rest->text);
+    assigns *rest, *word;
+    ensures readable_text(rest->text) && readable_text(word->text) && (\result <==> word->text.length != 0); */
 bool must_check text_word_next(struct config_text *rest, struct config_text *word);
 
 /* Takes the next piece of a comma list, which may be empty; false after the last (rest->text.at is NULL then). */
+/*@ requires \valid(rest) && \valid(item) && \separated(rest, item) && readable_text(rest->text);
+    assigns *rest, *item;
+    ensures readable_text(rest->text);
+    ensures \result ==> readable_text(item->text); */
 bool must_check text_item_next(struct config_text *rest, struct config_text *item);
 
 /* Without the white space around it. */
+/*@ requires readable_text(t.text);
+    assigns \nothing;
+    ensures readable_text(\result.text); */
 struct config_text text_trim(struct config_text t);

@@ -4,43 +4,64 @@
  */
 #include "core/text_nearest.h"
 
+/*@ assigns \nothing; */
 static char lower(char c) { return c >= 'A' && c <= 'Z' ? (char)(c - 'A' + 'a') : c; }
 
+/*@ assigns \nothing; */
 static bool same(char a, char b) { return lower(a) == lower(b); }
 
+/*@ assigns \nothing;
+    ensures \result == \min(a, b); */
 static uint32_t min(uint32_t a, uint32_t b) { return a < b ? a : b; }
 
-struct rows {
-    uint32_t before[TEXT_NEAREST_MAX + 1];   /* distances two letters of a ago */
-    uint32_t previous[TEXT_NEAREST_MAX + 1]; /* one letter ago */
-    uint32_t current[TEXT_NEAREST_MAX + 1];
+struct row {
+    uint32_t at[TEXT_NEAREST_MAX + 1];
 };
 
-/* Fills current[] for the letter a[i], where i counts from 1. */
+struct rows {
+    struct row before;   /* distances two letters of a ago */
+    struct row previous; /* one letter ago */
+    struct row current;
+};
+
+/* Fills current.at[] for the letter a[i], where i counts from 1. */
+/*@ requires \valid(rows) && readable_word(a) && readable_word(b) && 1 <= i <= a.length && b.length <= TEXT_NEAREST_MAX;
+    assigns rows->current.at[0 .. b.length]; */
 static void next_row(struct rows *rows, struct slice a, struct slice b, size_t i)
 {
-    rows->current[0] = (uint32_t)i;
+    rows->current.at[0] = (uint32_t)i;
+    /*@ loop invariant 1 <= j <= b.length + 1;
+        loop assigns j, rows->current.at[1 .. b.length];
+        loop variant b.length + 1 - j; */
     for (size_t j = 1; j <= b.length; j++) {
-        uint32_t change = rows->previous[j - 1] + (same(a.at[i - 1], b.at[j - 1]) ? 0 : 1);
-        uint32_t best = min(change, min(rows->previous[j], rows->current[j - 1]) + 1);
+        uint32_t change = rows->previous.at[j - 1] + (same(a.at[i - 1], b.at[j - 1]) ? 0 : 1);
+        uint32_t best = min(change, min(rows->previous.at[j], rows->current.at[j - 1]) + 1);
         if (i > 1 && j > 1 && same(a.at[i - 1], b.at[j - 2]) && same(a.at[i - 2], b.at[j - 1]))
-            best = min(best, rows->before[j - 2] + 1);
-        rows->current[j] = best;
+            best = min(best, rows->before.at[j - 2] + 1);
+        rows->current.at[j] = best;
     }
 }
 
+/*@ requires readable_word(a) && readable_word(b) && a.length <= TEXT_NEAREST_MAX && b.length <= TEXT_NEAREST_MAX;
+    assigns \nothing; */
 static uint32_t distance(struct slice a, struct slice b)
 {
     struct rows rows;
 
+    /*@ loop invariant 0 <= j <= b.length + 1;
+        loop assigns j, rows.before.at[0 .. b.length], rows.previous.at[0 .. b.length], rows.current.at[0 .. b.length];
+        loop variant b.length + 1 - j; */
     for (size_t j = 0; j <= b.length; j++)
-        rows.before[j] = rows.previous[j] = rows.current[j] = (uint32_t)j;
+        rows.before.at[j] = rows.previous.at[j] = rows.current.at[j] = (uint32_t)j;
+    /*@ loop invariant 1 <= i <= a.length + 1;
+        loop assigns i, rows;
+        loop variant a.length + 1 - i; */
     for (size_t i = 1; i <= a.length; i++) {
         next_row(&rows, a, b, i);
-        memcpy(rows.before, rows.previous, sizeof rows.before);
-        memcpy(rows.previous, rows.current, sizeof rows.previous);
+        rows.before = rows.previous;
+        rows.previous = rows.current;
     }
-    return rows.previous[b.length];
+    return rows.previous.at[b.length];
 }
 
 void text_nearest_init(struct text_nearest *nearest, struct slice word)

@@ -14,11 +14,14 @@ static void put_nothing(struct sink *self, const char *text, size_t length)
 /* Never written to: it has no state. */
 static struct sink nowhere = {put_nothing};
 
+/*@ requires \valid_read(report);
+    assigns \nothing; */
 static struct sink *report_sink(const struct text_report *report)
 {
     return report->count <= TEXT_REPORT_MAX_LINES ? report->errors : &nowhere;
 }
 
+/*@ assigns \nothing; */
 static bool is_printable(char byte) { return byte >= ' ' && byte <= '~'; }
 
 void text_print_quoted(struct sink *out, struct slice text)
@@ -26,6 +29,9 @@ void text_print_quoted(struct sink *out, struct slice text)
     size_t shown = text.length <= TEXT_REPORT_MAX_QUOTE ? text.length : TEXT_REPORT_MAX_QUOTE;
 
     sink_print(out, "'");
+    /*@ loop invariant 0 <= i <= shown;
+        loop assigns i;
+        loop variant shown - i; */
     for (size_t i = 0; i < shown; i++) {
         if (is_printable(text.at[i]))
             sink_print(out, "%c", text.at[i]);

@@ -17,19 +17,34 @@ struct text_report {
     unsigned count; /* errors so far */
 };
 
+/*@ predicate readable_text(struct slice s) = s.length == 0 || \valid_read(s.at + (0 .. s.length - 1)); */
+
 /* One error. `hint` says what was expected and goes between the parentheses. */
+/*@ requires \valid(report) && readable_text(at.text);
+    assigns report->count; */
 void text_error(struct text_report *report, struct config_text at, const char *what, const char *hint, ...)
     __attribute__((format(printf, 4, 5)));
 
 /* The same in pieces: the hint is what the caller prints on the returned sink before text_error_close. */
+/*@ requires \valid(report) && readable_text(at.text);
+    assigns report->count; */
 struct sink *text_error_open(struct text_report *report, struct config_text at, const char *what);
+/*@ requires \valid_read(report);
+    assigns \nothing; */
 void text_error_close(struct text_report *report);
 
 /* Says how many errors were counted but not shown, if any were. */
+/*@ requires \valid_read(report);
+    assigns \nothing; */
 void text_report_finish(struct text_report *report);
 
 /* `text` between single quotes on one line: other bytes than printable ASCII as \xNN, a long text cut. */
+/*@ requires readable_text(text);
+    assigns \nothing; */
 void text_print_quoted(struct sink *out, struct slice text);
 
 /* Bytes [from, from + length) of a text, which must be inside, with the place where they stand. */
+/*@ requires from + length <= whole.text.length;
+    assigns \nothing;
+    ensures \result.text.at == whole.text.at + from && \result.text.length == length; */
 struct config_text text_part(struct config_text whole, size_t from, size_t length);

@@ -9,6 +9,8 @@
 enum digits { DIGITS_GOOD, DIGITS_BAD, DIGITS_TOO_LARGE };
 
 /* The value of a digit, or 16 and more when it is none. */
+/*@ assigns \nothing;
+    ensures \result <= 16; */
 static uint32_t digit_value(char c)
 {
     if (c >= '0' && c <= '9')
@@ -20,6 +22,9 @@ static uint32_t digit_value(char c)
     return 16;
 }
 
+/*@ requires readable_text(s) && \valid(out);
+    assigns *out;
+    ensures \result == DIGITS_GOOD || \result == DIGITS_BAD || \result == DIGITS_TOO_LARGE; */
 static enum digits parse_digits(struct slice s, uint64_t *out)
 {
     uint32_t base = 10;
@@ -32,6 +37,9 @@ static enum digits parse_digits(struct slice s, uint64_t *out)
     }
     if (s.length == 0)
         return DIGITS_BAD;
+    /*@ loop invariant 0 <= i <= s.length;
+        loop assigns i, value, too_large;
+        loop variant s.length - i; */
     for (size_t i = 0; i < s.length; i++) {
         uint32_t digit = digit_value(s.at[i]);
         if (digit >= base)
@@ -62,10 +70,16 @@ bool text_value_number(struct text_report *report, struct config_text text, cons
 }
 
 /* How far the unit at the end of a size shifts its number to the left; 0: there is no unit. */
+/*@ requires readable_text(s);
+    assigns \nothing;
+    ensures \result <= 40 && (\result != 0 ==> s.length != 0); */
 static uint32_t unit_shift(struct slice s)
 {
     static const char units[] = "KMGTkmgt";
 
+    /*@ loop invariant 0 <= i <= sizeof(units) - 1;
+        loop assigns i;
+        loop variant sizeof(units) - 1 - i; */
     for (uint32_t i = 0; s.length != 0 && i < sizeof units - 1; i++)
         if (s.at[s.length - 1] == units[i])
             return (i % 4 + 1) * 10;
@@ -94,6 +108,8 @@ bool text_value_size(struct text_report *report, struct config_text text, const 
     return true;
 }
 
+/*@ requires \valid_read(choices + (0 .. count - 1)) && \valid(report) && readable_text(text.text);
+    assigns report->count; */
 static void report_choice(struct text_report *report, struct config_text text, const struct text_choice *choices,
                           size_t count)
 {
@@ -102,6 +118,9 @@ static void report_choice(struct text_report *report, struct config_text text, c
 
     text_nearest_init(&nearest, text.text);
     sink_print(out, "expected ");
+    /*@ loop invariant 0 <= i <= count;
+        loop assigns i, nearest.name, nearest.distance;
+        loop variant count - i; */
     for (size_t i = 0; i < count; i++) {
         const char *before = i == 0 ? "" : i + 1 == count ? " or " : ", ";
         sink_print(out, "%s%s", before, choices[i].name);
@@ -115,6 +134,9 @@ static void report_choice(struct text_report *report, struct config_text text, c
 bool text_value_choice(struct text_report *report, struct config_text text, const struct text_choice *choices,
                        size_t count, int *out)
 {
+    /*@ loop invariant 0 <= i <= count;
+        loop assigns i;
+        loop variant count - i; */
     for (size_t i = 0; i < count; i++) {
         if (slice_equals(text.text, choices[i].name)) {
             *out = choices[i].value;
@@ -136,6 +158,9 @@ void text_value_yes_no(struct text_report *report, struct config_text text, bool
 
 const char *text_choice_name(const struct text_choice *choices, size_t count, int value)
 {
+    /*@ loop invariant 0 <= i <= count;
+        loop assigns i;
+        loop variant count - i; */
     for (size_t i = 0; i < count; i++)
         if (choices[i].value == value)
             return choices[i].name;

@@ -90,3 +90,4 @@ test: deps-test
 include tests/endurance/rules.mk
 include tests/fuzz/rules.mk
 include tests/coverage/rules.mk
+include tests/proof/rules.mk

@@ -1,5 +1,5 @@
 #!/bin/sh
-# Installs the Debian packages that a purpose needs: deps.sh build|run|test|coverage. Silent when all are there.
+# Installs the Debian packages that a purpose needs: deps.sh build|run|test|coverage|proof. Silent when all are there.
 set -eu
 
 build="gcc libc6-dev make binutils grub-common"
@@ -14,8 +14,9 @@ build) wanted=$build ;;
 run) wanted="$build $image $emulators" ;;
 test) wanted="$build $image $emulators $checks" ;;
 coverage) wanted="$build $units gcovr" ;;
+proof) wanted="$build frama-c-base why3 z3 cvc4" ;;
 *)
-    echo "deps: purpose '$purpose' is not known, expected build, run, test or coverage" >&2
+    echo "deps: purpose '$purpose' is not known, expected build, run, test, coverage or proof" >&2
     exit 2
     ;;
 esac

@@ -34,7 +34,7 @@ static const struct emulator_fault {
     {"qemu-svm", "control-bits", true, "QEMU 7.2 lets 64-bit mode lose CR0.PG"},
     {"qemu-svm", "control-random", true, "QEMU 7.2 lets 64-bit mode lose CR0.PG"},
     {"qemu-svm", "task-", false, "QEMU 7.2 ignores the intercept of task switches"},
-    {"qemu-svm", "cr3-reserved", true, "QEMU 7.2 loads any CR3, which VMRUN then refuses"},
+    {"qemu-svm", "cr3-reserved", true, "QEMU 7.2 tells a CR3 with reserved bits as a refused VMRUN"},
     {"qemu-svm", "table-pointers", true, "QEMU 7.2 loads any base with LGDT and LIDT"},
 };
 

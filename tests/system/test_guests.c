@@ -148,7 +148,10 @@ static void test_multiboot2_kernel(void **state)
     box_expect(box, "Ringfence stops here.");
 }
 
-/* Its `reboot` ends in a triple fault where there is no BIOS, as on a PC with coreboot alone; that restarts a PC. */
+/*
+ * Its `reboot` ends in a triple fault where there is no BIOS, as on a PC with coreboot alone; that restarts a PC. Bochs
+ * 2.7 with AMD-V ends itself at any triple fault.
+ */
 static void test_grub(void **state)
 {
     static const char *const modules[] = {"grub.elf=guests/grub.elf", NULL};
@@ -160,6 +163,8 @@ static void test_grub(void **state)
     box_send(box, "lsmmap\r");
     box_expect_line(box, "base_addr = 0x100000, length = 0x3f00000, available RAM");
     box_expect(box, "grub> ");
+    if (strcmp(engine(), "bochs-svm") == 0)
+        return;
     box_send(box, "reboot\r");
     box_expect(box, "GNU GRUB  version"); /* once more, from a fresh image */
     box_expect(box, "grub> ");

@@ -70,8 +70,11 @@ static void test_random_instructions_and_exits(void **state)
     char more[512];
     uint64_t wanted = number_from_environment("RINGFENCE_EXITS", EXITS), exits = 0;
     uint64_t seed = number_from_environment("RINGFENCE_RANDOM_SEED", SEED);
-    /* Bochs 2.7 stops by itself at a triple fault of an SVM guest, which random code sooner or later is. */
-    bool has_code = strcmp(box_machine(), "bochs-svm") != 0;
+    /*
+     * Not of SVM guests: Bochs 2.7 stops by itself at a triple fault, which random code sooner or later is, and QEMU 7.2
+     * now and then dies of a segmentation fault of its own.
+     */
+    bool has_code = strstr(box_machine(), "svm") == NULL;
     attack_machine_set(box_machine());
     const char *interrupts = attack_machine_is_virtual() ? "virtual" : "direct";
     snprintf(more, sizeof more,

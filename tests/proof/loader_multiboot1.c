@@ -1,0 +1,18 @@
+/* Multiboot1 headers: any bytes, in a module of any size at any address. */
+#include "tests/proof/loader.h"
+#include "core/loader_image.c"
+#include "core/loader_multiboot1.c"
+
+/* Has a proof of its own. */
+bool loader_elf_decode(const struct loader_image *image, struct loader_program *out) { return unknown_bool(); }
+
+int main(void)
+{
+    static struct loader_program program;
+    struct loader_image image;
+    loader_unknown();
+    if (!loader_image_open(&partition, &machine, partition.kernel, "kernel", &sink, &image))
+        return 0;
+    (void)!program_decode(&image, &program);
+    return 0;
+}
