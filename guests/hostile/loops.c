@@ -7,7 +7,7 @@
 #include "guests/hostile/attack.h"
 #include "guests/hostile/tables.h"
 
-enum { VECTOR_DB = 1, VECTORS = 256, FRAME_RIP = 40, STACK_SIZE = 4096 };
+enum { VECTOR_DB = 1, VECTOR_NMI = 2, VECTORS = 256, FRAME_RIP = 40, STACK_SIZE = 4096 };
 enum { DR7_WRITE_8_BYTES_LOCAL_0 = 0x400 | 9 << 16 | 1 };
 
 static uint8_t stack[STACK_SIZE] __attribute__((aligned(4096)));
@@ -102,6 +102,23 @@ static void run_debug(const uint64_t *numbers)
         pause();
 }
 
+static void spin(void) { __asm__ volatile("1: jmp 1b"); }
+
+/* A handler of NMIs that never comes to its IRET: until then a CPU takes no other NMI. */
+static void run_nmi(const uint64_t *numbers)
+{
+    struct tables_pointer now = tables_sidt();
+    uint64_t *entry = (uint64_t *)(uintptr_t)now.base + 2 * VECTOR_NMI;
+    uint64_t offset = (uint64_t)(uintptr_t)spin;
+    (void)numbers;
+    attack_goes_on("loop-nmi");
+    entry[0] = (offset & 0xffff) | (uint64_t)TABLES_CODE64 << 16 | 0x8e00ull << 32 | (offset >> 16 & 0xffff) << 48;
+    entry[1] = offset >> 32;
+    apic_send((uint64_t)apic_id() << 32 | APIC_ICR_ASSERT | APIC_ICR_NMI);
+    for (;;)
+        pause();
+}
+
 /* Exits as fast as they come, of kinds that the hypervisor deals with at different depths. */
 static void run_exits(const uint64_t *numbers)
 {
@@ -136,6 +153,7 @@ static const struct attack table[] = {
     {"loop-exception", 0, run_exception},
     {"loop-page-fault", 0, run_page_fault},
     {"loop-debug", 0, run_debug},
+    {"loop-nmi", 0, run_nmi},
     {"loop-exits", 1, run_exits},
 };
 const struct attack_list attacks_loops = ATTACK_LIST(table);

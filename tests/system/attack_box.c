@@ -30,7 +30,7 @@ static const struct emulator_fault {
     {"bochs-svm", "triple fault", false, "Bochs 2.7 stops by itself at a triple fault of an SVM guest"},
     {"bochs-svm", "control-bits", false, "Bochs 2.7 stops by itself when an SVM guest clears CR0.PE"},
     {"bochs-svm", "control-random", false, "Bochs 2.7 stops by itself when an SVM guest clears CR0.PE"},
-    {"bochs-vmx", "apic-modes", true, "Bochs 2.7 lets a virtual interrupt in although IF is 0"},
+    {"bochs-svm", "v86-loop", false, "Bochs 2.7 stops by itself at a triple fault of an SVM guest"},
     {"qemu-svm", "control-bits", true, "QEMU 7.2 lets 64-bit mode lose CR0.PG"},
     {"qemu-svm", "control-random", true, "QEMU 7.2 lets 64-bit mode lose CR0.PG"},
     {"qemu-svm", "task-", false, "QEMU 7.2 ignores the intercept of task switches"},

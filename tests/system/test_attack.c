@@ -174,12 +174,12 @@ static void test_a_guest_that_ends_itself_ends_alone(void **state)
 
 /* loop-exits: CPUID, hypercall, CR0, MSR. */
 static const struct attack loops[] = {
-    {"loop-cli", LOOPS, NULL},        {"loop-halt", LOOPS, NULL},    {"loop-apic-off", LOOPS, NULL},
-    {"loop-mov-ss", LOOPS, NULL},     {"loop-sti", LOOPS, NULL},     {"loop-exception", LOOPS, NULL},
-    {"loop-page-fault", LOOPS, NULL}, {"loop-exits 0", LOOPS, NULL}, {"loop-exits 1", LOOPS, NULL},
-    {"loop-exits 2", LOOPS, NULL},    {"loop-exits 3", LOOPS, NULL}, {"storm-timer", LOOPS, NULL},
-    {"alignment-loop", LOOPS, NULL},  {"v86-loop", LOOPS, NULL},     {"real 0", LOOPS, NULL},
-    {"real 5", LOOPS, NULL},
+    {"loop-cli", LOOPS, NULL},        {"loop-halt", LOOPS, NULL},      {"loop-apic-off", LOOPS, NULL},
+    {"loop-mov-ss", LOOPS, NULL},     {"loop-sti", LOOPS, NULL},       {"loop-exception", LOOPS, NULL},
+    {"loop-page-fault", LOOPS, NULL}, {"loop-exits 0", LOOPS, NULL},   {"loop-exits 1", LOOPS, NULL},
+    {"loop-exits 2", LOOPS, NULL},    {"loop-exits 3", LOOPS, NULL},   {"storm-timer", LOOPS, NULL},
+    {"loop-nmi", LOOPS, NULL},        {"alignment-loop", LOOPS, NULL}, {"v86-loop", LOOPS, NULL},
+    {"real 0", LOOPS, NULL},          {"real 5", LOOPS, NULL},
 };
 
 static void test_a_guest_that_never_yields_is_stopped(void **state)

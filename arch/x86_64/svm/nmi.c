@@ -1,6 +1,8 @@
 /*
- * NMIs for the guest: APM vol. 2, "NMI Support". The CPU does not keep a guest's NMIs apart from the host's, so their
- * blocking is tracked here: from the injection until the handler's IRET has been executed.
+ * NMIs for the guest: APM vol. 2, "NMI Support". The CPU does not keep a guest's NMIs apart from the host's: one that is
+ * injected as an NMI would keep out the hypervisor's own until the handler's IRET, which a guest need never execute. So
+ * it is injected as an interrupt with the same vector, and its blocking is tracked here: from the injection until the
+ * handler's IRET has been executed.
  *
  * The exit comes before the IRET. The guest is then run for this one instruction with TF; the #DB behind it exits and
  * is not the guest's. The same step leads out of an interrupt shadow.
@@ -52,7 +54,7 @@ bool svm_nmi_inject(struct vcpu *vcpu)
     struct svm_vcpu *s = svm_of(vcpu);
     s->nmi_wanted = !can_take_one(s);
     if (!s->nmi_wanted) {
-        svm_inject_event(vcpu, SVM_EVENT_NMI, VECTOR_NMI, false, 0);
+        svm_inject_event(vcpu, SVM_EVENT_INTERRUPT, VECTOR_NMI, false, 0);
         s->nmi = SVM_NMI_BLOCKED;
         iret_intercept(s->vmcb, true);
         return true;
