@@ -51,8 +51,8 @@ $(BUILD)/system/bin/%: $(BUILD)/launch/tests/system/%.o $(SYSTEM_LIB_O)
 $(BUILD)/system/bin/test_attack $(BUILD)/system/bin/test_random: \
   $(BUILD)/launch/tests/system/attack_table.o $(BUILD)/launch/tests/system/attack_box.o
 
-## make attack      everything a hostile guest can try, on every machine; writes tests/ATTACKS.md (half an hour each;
-##                  ATTACK_MACHINES="bochs-vmx bochs-vmx/virtual bochs-svm qemu-svm")
+## make attack      everything a hostile guest can try, on every machine; writes tests/ATTACKS.md (half an hour each, two
+##                  groups at a time; RINGFENCE_JOBS=2 ATTACK_MACHINES="bochs-vmx bochs-vmx/virtual bochs-svm qemu-svm")
 .PHONY: attack
 ATTACK_MACHINES ?= bochs-vmx bochs-vmx/virtual bochs-svm qemu-svm
 attack: $(BUILD)/system/bin/test_attack $(BUILD)/ringfence.elf $(GUEST_ELFS)

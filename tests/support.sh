@@ -4,6 +4,7 @@
 #
 # SUPPORT_MACHINES, SUPPORT_MODES and SUPPORT_GUESTS (names of tests, "debian_6_1") choose what is run; "none" runs nothing.
 # The logs of all others stay, and the table is made of all of them: so it can be run in parts, and a part again.
+# $RINGFENCE_JOBS of them run at a time (default 2).
 set -eu
 
 die() {
@@ -11,8 +12,13 @@ die() {
     exit 1
 }
 
-[ $# -eq 2 ] || die "usage: support.sh TEST_PROGRAM OUT"
-program=$1 out=$2
+one=
+if [ "${1:-}" = --one ] && [ $# -eq 5 ]; then
+    program=$2 one="$3 $4 $5"
+else
+    [ $# -eq 2 ] || die "usage: support.sh TEST_PROGRAM OUT"
+    program=$1 out=$2
+fi
 build=${RINGFENCE_BUILD:-build}
 logs=$build/support
 cache=${RINGFENCE_CACHE:-${XDG_CACHE_HOME:-${HOME:-/tmp}/.cache}/ringfence}
@@ -141,13 +147,18 @@ END
     printf 'Results are of these builds of ringfence.elf (SHA-256): %s.\n' "$(builds)"
 }
 
+[ -z "$one" ] || {
+    # shellcheck disable=SC2086
+    run_one $one
+    exit 0
+}
 mkdir -p "$logs"
 if [ "${SUPPORT_MACHINES:-}" != none ]; then
     for machine in ${SUPPORT_MACHINES:-$all_machines}; do
         for mode in ${SUPPORT_MODES:-$all_modes}; do
-            for guest in ${SUPPORT_GUESTS:-$all_guests}; do run_one "$machine" "$mode" "$guest"; done
+            for guest in ${SUPPORT_GUESTS:-$all_guests}; do echo "$machine $mode $guest"; done
         done
-    done
+    done | xargs -L 1 -P "${RINGFENCE_JOBS:-2}" "$0" --one "$program"
 fi
 table >"$out.tmp"
 mv "$out.tmp" "$out"

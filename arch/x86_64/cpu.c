@@ -196,18 +196,22 @@ void cpu_check_stopping(void)
         __asm__ volatile("cli; hlt");
 }
 
-void cpu_box_halt(void)
+void cpu_stop_others(void)
 {
     __atomic_store_n(&stopping, 1, __ATOMIC_SEQ_CST);
     apic_stop_others();
+}
+
+void cpu_box_halt(void)
+{
+    cpu_stop_others();
     for (;;)
         cpu_check_stopping();
 }
 
 void cpu_box_reboot(void)
 {
-    __atomic_store_n(&stopping, 1, __ATOMIC_SEQ_CST);
-    apic_stop_others();
+    cpu_stop_others();
     if (machine->has_reset_register)
         out8(machine->reset_port, machine->reset_value);
     cpu_delay_us(50000);

@@ -29,6 +29,8 @@ void cpu_init(const struct machine *machine);
 
 /* Stops this CPU for ever if the box is being stopped: called wherever an NMI may have said so. */
 void cpu_check_stopping(void);
+/* Has every other CPU stop for ever, as soon as its NMI comes. */
+void cpu_stop_others(void);
 
 /*
  * Called for each NMI that this CPU takes, in a guest or not. At most one NMI of ours is on its way to a CPU at any time,

@@ -1,6 +1,6 @@
 #include "arch/x86_64/panic.h"
 
-#include "arch/x86_64/apic.h"
+#include "arch/x86_64/cpu.h"
 #include "arch/x86_64/cpu_instructions.h"
 #include "arch/x86_64/percpu.h"
 #include "arch/x86_64/trap.h"
@@ -9,6 +9,8 @@
 #include "core/crash_record.h"
 #include "core/sink.h"
 #include "drivers/hw/terminal.h"
+
+enum { NMI_TRAVEL = 10000 }; /* PAUSEs */
 
 /*
  * What is said goes to the terminal at once, and is kept for the crash record, which gets it whole before anything else can
@@ -38,7 +40,10 @@ static void stop(void)
     cpu_box_halt();
 }
 
-/* A second fault while the first is printed would print for ever. */
+/*
+ * A second fault while the first is printed would print for ever. The others' NMIs are on their way for a moment, in which
+ * the console's CPU could still write into the middle of what is said here.
+ */
 static void enter_once(void)
 {
     static uint32_t panics;
@@ -46,7 +51,9 @@ static void enter_once(void)
     if (__atomic_fetch_add(&panics, 1, __ATOMIC_SEQ_CST) != 0)
         for (;;)
             __asm__ volatile("hlt");
-    apic_stop_others();
+    cpu_stop_others();
+    for (unsigned i = 0; i < NMI_TRAVEL; i++)
+        cpu_pause();
 }
 
 void panic(const char *format, ...)

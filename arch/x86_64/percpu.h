@@ -33,7 +33,6 @@ struct percpu {
     uint32_t cpu;        /* index into machine.cpus */
     uint32_t apic_id;
     uint32_t kicked;     /* set by any CPU before it sends an NMI; cleared by this one */
-    uint32_t in_panic;
     uint64_t timer_deadline; /* TSC value that the local APIC's timer is set to; 0: unknown */
     uint32_t nmi_sent;   /* atomic: set by the CPU that sends an NMI here, cleared when one is taken */
     bool nmi_own;        /* this CPU has sent itself one, which comes before its next exit is over */

@@ -20,6 +20,8 @@ bool trap_xsetbv(uint64_t value); /* trap_entry.S */
 #define XCR0_AVX    0x07ull /* with x87 and SSE */
 #define XCR0_AVX512 0xe7ull
 
+#define LEAF1_ECX_HYPERVISOR (1u << 31) /* never set by a real CPU */
+
 /* One width. Its instructions are there when CPUID says so, and usable with these components in XCR0 (0: without). */
 static const struct width {
     uint64_t components;
@@ -40,6 +42,10 @@ static uint64_t xcr0_read(void)
     return (uint64_t)high << 32 | low;
 }
 
+/*
+ * In a machine that is itself virtual the outer hypervisor may have to emulate a store, and KVM answers #UD to those of AVX:
+ * it emulates SSE at most.
+ */
 static bool has(const struct width *width)
 {
     struct cpuid_regs top, leaf1, leaf7 = {0}, xsave = {0};
@@ -49,6 +55,8 @@ static bool has(const struct width *width)
         return false;
     cpu_cpuid(0, 0, &top);
     cpu_cpuid(1, 0, &leaf1);
+    if (leaf1.ecx & LEAF1_ECX_HYPERVISOR)
+        return false;
     if (top.eax >= 7)
         cpu_cpuid(7, 0, &leaf7);
     if (top.eax >= 0xd)

@@ -129,9 +129,9 @@ static void run_mutual(const uint64_t *numbers)
 /* The instruction that touches the device changes between the exit and the look at its bytes. */
 static void run_flip(const uint64_t *numbers)
 {
-    static uint8_t code[16] __attribute__((aligned(4096)));
+    volatile uint8_t *code = (volatile uint8_t *)(uintptr_t)MODES_FLIP_PAGE;
     code[4] = 0xc3;
-    modes_shared()->address = (uint32_t)(uintptr_t)code;
+    modes_shared()->address = MODES_FLIP_PAGE;
     modes_shared()->values[0] = 0x9090078b; /* mov (%rdi), %eax; nop; nop */
     modes_shared()->values[1] = 0x90900789; /* mov %eax, (%rdi) */
     start_other(id_of(numbers[0]), TASK_FLIP);

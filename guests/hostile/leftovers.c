@@ -58,7 +58,7 @@ static void run_state(const uint64_t *numbers)
     apic_write(APIC_TIMER_INITIAL, 1000);
     apic_write(APIC_TPR, 0xff);
     __asm__ volatile("movq %0, %%cr2" ::"r"(PATTERN));
-    guest_triple_fault();
+    guest_power_off();
 }
 
 /* Interrupts that wait in the local APIC when the partition ends: on the way out the hypervisor meets them. */
@@ -66,7 +66,7 @@ static void leave(uint32_t first)
 {
     for (uint32_t vector = first; vector < APIC_SPURIOUS_VECTOR; vector++)
         apic_send_self((uint8_t)vector);
-    guest_triple_fault();
+    guest_power_off();
 }
 
 static void run_vectors(const uint64_t *numbers)
@@ -94,7 +94,7 @@ static void run_in_service(const uint64_t *numbers)
         __asm__ volatile("sti; nop; nop; cli" ::: "memory");
         apic_send_self((uint8_t)(class * 16 + 1));
     }
-    guest_triple_fault();
+    guest_power_off();
 }
 
 static void check_debug(void)

@@ -8,8 +8,9 @@
 /* Where 16-bit code is copied to: below 64 KiB, so that a segment without a base reaches it. */
 enum {
     MODES_REAL_PAGE = 0x8000,
-    MODES_CPU_PAGE = 0x9000, /* the page of a start-up message */
-    MODES_SHARED = 0x6000,   /* struct modes_shared */
+    MODES_CPU_PAGE = 0x9000,  /* the page of a start-up message */
+    MODES_FLIP_PAGE = 0xa000, /* code that TASK_FLIP changes while it runs */
+    MODES_SHARED = 0x6000,    /* struct modes_shared */
 };
 
 /* What another CPU in real mode does; in modes_shared.task. */

@@ -1,12 +1,12 @@
 /*
- * What became of each attack on one machine: a line GROUP, ATTACK, OUTCOME with tabs between, written as it happens.
+ * What became of the attacks of one run: a line GROUP, ATTACK, OUTCOME with tabs between, written as it happens.
  */
 #pragma once
 
 #include <stdbool.h>
 
-/* Begins $RINGFENCE_BUILD/attack/MACHINE.tsv, a '-' for each '/' of the name. False: it cannot be written. */
-bool attack_table_open(const char *machine);
+/* Begins the file of that path; NULL or "": nothing is written. False: it cannot be. */
+bool attack_table_open(const char *path);
 /* The lines that follow are of this group. */
 void attack_table_group(const char *group);
 /* Begins a line: "NO ANSWER" stands in it when nothing else comes. */

@@ -105,10 +105,12 @@ static void path(struct box *box, char *to, const char *a, const char *b)
 
 static void make_directory(struct box *box, const char *name)
 {
-    char parent[BOX_PATH_SIZE];
-    path(box, parent, build_directory(), "system");
+    char all[BOX_PATH_SIZE], parent[BOX_PATH_SIZE];
+    path(box, all, build_directory(), "system");
+    path(box, parent, all, box_machine());
     path(box, box->directory, parent, name);
     (void)mkdir(build_directory(), 0777);
+    (void)mkdir(all, 0777);
     (void)mkdir(parent, 0777);
     if (mkdir(box->directory, 0777) != 0 && errno != EEXIST)
         box_fail(box, "%s: %s", box->directory, strerror(errno));

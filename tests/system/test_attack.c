@@ -3,10 +3,9 @@
  * partition whose timer must not miss a beat and one that watches its own memory and registers; after each group of
  * attacks both must be as they were, and the console must answer.
  *
- * What happened is written by attack_table.h. RINGFENCE_ATTACK_MACHINE names the machine, as attack_box.h has it;
- * RINGFENCE_ATTACK_ONLY is a pattern for the names of the tests; RINGFENCE_ATTACK is "COMMAND;COMMAND", attacks by
- * hand.
- * RINGFENCE_ATTACK_WORDS is the guest's command line for these.
+ * RINGFENCE_ATTACK_ROWS is the file to which attack_table.h writes what happened. RINGFENCE_ATTACK_MACHINE names the
+ * machine, as attack_box.h has it; RINGFENCE_ATTACK_ONLY is a pattern for the names of the tests, which --list prints;
+ * RINGFENCE_ATTACK is "COMMAND;COMMAND", attacks by hand, and RINGFENCE_ATTACK_WORDS the guest's command line for these.
  */
 #include "tests/system/attack_box.h"
 
@@ -205,9 +204,9 @@ static void test_an_endless_debug_exception_is_stopped(void **state)
 static void test_nothing_is_left_in_the_cpu(void **state)
 {
     static const struct attack attacks[] = {
-        {"leave-state", ENDS, "triple fault"},      {"fresh", HOLDS, NULL},
-        {"leave-in-service", ENDS, "triple fault"}, {"fresh", HOLDS, NULL},
-        {"leave-vectors", ENDS, "triple fault"},    {"fresh", HOLDS, NULL},
+        {"leave-state", ENDS, "powered off"},      {"fresh", HOLDS, NULL},
+        {"leave-in-service", ENDS, "powered off"}, {"fresh", HOLDS, NULL},
+        {"leave-vectors", ENDS, "powered off"},    {"fresh", HOLDS, NULL},
     };
     RUN_GROUP(state, "leftovers", attack_beside_console, attacks);
 }
@@ -216,11 +215,11 @@ static void test_nothing_is_left_in_the_cpu(void **state)
 static void test_interrupts_with_the_numbers_of_exceptions(void **state)
 {
     static const struct attack attacks[] = {
-        {"leave-low-vectors", ENDS, "triple fault"},
+        {"leave-low-vectors", ENDS, "powered off"},
         {"fresh", HOLDS, NULL},
         {"devices 31", HOLDS, NULL},
         {"devices 37", HOLDS, NULL},
-        {"leave-low-vectors", ENDS, "triple fault"},
+        {"leave-low-vectors", ENDS, "powered off"},
         {"fresh", HOLDS, NULL},
     };
     RUN_GROUP(state, "low-vectors", attack_beside_console, attacks);
@@ -274,13 +273,18 @@ static const struct CMUnitTest tests[] = {
     box_test(test_attacks_by_hand),
 };
 
-int main(void)
+int main(int count, char **arguments)
 {
+    if (count == 2 && strcmp(arguments[1], "--list") == 0) {
+        for (size_t i = 0; i < sizeof tests / sizeof tests[0]; i++)
+            puts(tests[i].name);
+        return 0;
+    }
     const char *only = getenv("RINGFENCE_ATTACK_ONLY"), *machine = getenv("RINGFENCE_ATTACK_MACHINE");
     if (only != NULL && *only != '\0')
         cmocka_set_test_filter(only);
     attack_machine_set(machine != NULL && *machine != '\0' ? machine : box_machine());
-    if (!attack_table_open(attack_machine()))
+    if (!attack_table_open(getenv("RINGFENCE_ATTACK_ROWS")))
         return 1;
     int failed = cmocka_run_group_tests_name(attack_machine(), tests, NULL, NULL);
     return attack_table_close() ? failed : 1;

@@ -185,8 +185,10 @@ static void tell_monitor(struct box *box, const char *command)
     close(fd);
 }
 
-/* A machine check is the one panic that can be had from outside, by QEMU's monitor. A reset by hand later, the box
- * knows of it. */
+/*
+ * A machine check is the one panic that can be had from outside, by QEMU's monitor. It is on another CPU than the
+ * console's, which must not go on meanwhile. A reset by hand later, the box knows of it.
+ */
 static void test_a_panic_is_kept_over_the_reset(void **state)
 {
     struct box *box = *state;
@@ -196,15 +198,16 @@ static void test_a_panic_is_kept_over_the_reset(void **state)
     unsetenv("RINGFENCE_RESETS");
     unsetenv("RINGFENCE_MONITOR");
     box_expect(box, "ringfence> ");
-    tell_monitor(box, "mce 0 1 0xb400000000000134 0x5 0xfee1000 0x8c\n");
-    box_expect_line(box, "Ringfence panic on CPU 0: machine check in the hypervisor at rip [0-9a-f]+: bank 1 status "
+    tell_monitor(box, "mce 1 1 0xb400000000000134 0x5 0xfee1000 0x8c\n");
+    box_expect_line(box, "Ringfence panic on CPU 1: machine check in the hypervisor at rip [0-9a-f]+: bank 1 status "
                          "b400000000000134 address fee1000, global status 5");
     box_expect(box, "The box is stopped.");
+    assert_false(box_seen(box, "NMI number")); /* the other CPUs were stopped by one */
     tell_monitor(box, "system_reset\n");
     box_expect_line(box, "^The last boot left a crash record: 'log crash' shows it.");
     box_expect(box, "ringfence> ");
     box_command(box, "log crash");
-    box_expect_line(box, "Ringfence panic on CPU 0: machine check in the hypervisor at rip [0-9a-f]+: bank 1 status");
+    box_expect_line(box, "Ringfence panic on CPU 1: machine check in the hypervisor at rip [0-9a-f]+: bank 1 status");
 }
 
 /* Opened by firmware, so by the hypervisor too: nobody here has sent it, and nobody is harmed by it. */

@@ -45,8 +45,9 @@ static void skip_impossible(struct box *box)
 static void start_guest(struct box *box, const char *name, const char *keys, const char *const *modules,
                         unsigned memory_mib, unsigned limit)
 {
-    char conf[512];
+    char conf[512], case_name[64];
     const char *interrupts = getenv("RINGFENCE_INTERRUPTS");
+    interrupts = interrupts != NULL ? interrupts : "any";
     int length = snprintf(conf, sizeof conf,
                           "version = 1\n"
                           "[partition guest]\n"
@@ -54,9 +55,10 @@ static void start_guest(struct box *box, const char *name, const char *keys, con
                           "interrupts = %s\n"
                           "start = manual\n"
                           "%s",
-                          interrupts != NULL ? interrupts : "any", keys);
+                          interrupts, keys);
     assert_in_range(length, 1, sizeof conf - 1);
-    box_start(box, &(struct box_setup){.name = name,
+    snprintf(case_name, sizeof case_name, "%s-%s", name, interrupts);
+    box_start(box, &(struct box_setup){.name = case_name,
                                        .conf = conf,
                                        .modules = modules,
                                        .cpus = 2,
