@@ -17,6 +17,8 @@
 #   bochs:MODEL     Bochs with another of its CPUs ("bochs-bin --help cpu"), such as one on which nothing can run
 #   qemu-svm        QEMU's own AMD-V, no acceleration
 #   qemu-svm-uefi   the same from UEFI
+#   bochs-vmx-kvm   Debian's KVM in bochs-vmx, with nested virtualisation, and QEMU's machine in that: another VT-x than
+#                   Bochs's own. bochs-svm-kvm and qemu-svm-kvm are the same with AMD-V.
 set -eu
 
 die() {
@@ -39,6 +41,14 @@ fi
 engine=$1 iso=$(realpath "$2") directory=$3 port=$4 cpus=$5 memory=$6 threads=${RINGFENCE_THREADS:-1}
 [ -r "$iso" ] || die "image $iso cannot be read"
 mkdir -p "$directory"
+case $engine in
+bochs-???-kvm | qemu-svm-kvm)
+    words=
+    case $engine in bochs*) words=tsc_early_khz=100000 ;; esac
+    NESTED_WORDS=$words tools/nested-iso.sh "$directory/nested.iso" "$iso" "$cpus" "$memory"
+    iso=$(realpath "$directory/nested.iso") engine=${engine%-kvm} memory=$((memory + 768))
+    ;;
+esac
 cd "$directory"
 
 # quantum: how many instructions a CPU runs before the next one has its turn. 16 keeps CPUs close together.
@@ -102,5 +112,5 @@ qemu-svm-uefi)
     run_qemu -accel tcg -cpu max -drive if=pflash,format=raw,readonly=on,file=/usr/share/OVMF/OVMF_CODE_4M.fd \
         -drive if=pflash,format=raw,file=vars.fd
     ;;
-*) die "engine '$engine' is not known, expected kvm, bochs-vmx, bochs-svm, bochs:MODEL, qemu-svm or qemu-svm-uefi" ;;
+*) die "engine '$engine' is not known, expected kvm, bochs-vmx, bochs-svm, bochs:MODEL, qemu-svm, qemu-svm-uefi, bochs-vmx-kvm, bochs-svm-kvm or qemu-svm-kvm" ;;
 esac
