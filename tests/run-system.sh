@@ -31,7 +31,7 @@ cases=tests/system/cases
 # On a computer with nested virtualisation the real thing takes the place of Bochs's VT-x.
 best=$(tools/emulate.sh choose)
 status=0 logs= ran=0
-for machine in ${MACHINES:-bochs-vmx bochs-svm qemu-svm qemu-svm-uefi}; do
+for machine in ${MACHINES:-bochs-vmx bochs-svm qemu-svm qemu-svm-uefi bochs-vmx-kvm}; do
     list=$(sed 's/#.*//' $cases | awk -v machine="$machine" '$1 !~ /\// { for (i = 2; i <= NF; i++) if ($i == machine) print $1 }')
     actual=$machine
     [ "$machine" != bochs-vmx ] || actual=$best

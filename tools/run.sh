@@ -15,8 +15,11 @@ bochs-vmx) how="Bochs with VT-x, exact to the instruction: the prompt in some se
 bochs-svm) how="Bochs with AMD-V, exact to the instruction: the prompt in some seconds, Linux in about a minute" ;;
 qemu-svm) how="QEMU's own AMD-V: the prompt in a few seconds, Linux in ten; its clock is this computer's: beats can miss" ;;
 qemu-svm-uefi) how="the same from UEFI" ;;
+bochs-vmx-kvm | bochs-svm-kvm | qemu-svm-kvm)
+    how="a machine of Debian's KVM and QEMU inside ${engine%-kvm}: the prompt in a minute or two" ;;
 *)
-    echo "run: MACHINE=$engine is not known, expected kvm, bochs-vmx, bochs-svm, qemu-svm or qemu-svm-uefi" >&2
+    echo "run: MACHINE=$engine is not known, expected kvm, bochs-vmx, bochs-svm, qemu-svm, qemu-svm-uefi, bochs-vmx-kvm," \
+        "bochs-svm-kvm or qemu-svm-kvm" >&2
     exit 2
     ;;
 esac

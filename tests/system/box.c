@@ -17,7 +17,8 @@
 
 extern char **environ;
 
-enum { LIMIT_SECONDS = 180, STEP_MILLISECONDS = 200, TAIL_SIZE = 4000, MAX_ARGUMENTS = 32, CHUNK = 4096 };
+/* LIMIT_NESTED: times as long in a machine within a machine. */
+enum { LIMIT_SECONDS = 180, LIMIT_NESTED = 5, STEP_MILLISECONDS = 200, TAIL_SIZE = 4000, MAX_ARGUMENTS = 32, CHUNK = 4096 };
 
 static const char *build_directory(void)
 {
@@ -38,6 +39,8 @@ static time_t limit_seconds(const struct box_setup *setup)
     const char *text = getenv("RINGFENCE_LIMIT");
     long value = text != NULL ? strtol(text, NULL, 10) : 0;
     long otherwise = setup->limit_seconds != 0 ? (long)setup->limit_seconds : LIMIT_SECONDS;
+    if (strstr(box_machine(), "-kvm") != NULL)
+        otherwise *= LIMIT_NESTED;
     return value > 0 ? value : otherwise;
 }
 

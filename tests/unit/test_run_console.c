@@ -168,6 +168,20 @@ static void a_direct_guest_shares_its_cpu_with_the_console(void **state)
     assert_int_equal(vcpu->stats.exits[EXIT_TIMER], 1);
 }
 
+/* A modelled local APIC leaves the physical one's timer for that; the backend's is there too, and is not missed. */
+static void a_virtual_guest_shares_its_cpu_with_the_console(void **state)
+{
+    (void)state;
+    uint64_t before = log_ring()->written;
+    run_console(vcpu, 1);
+    assert_int_equal(fake_vcpu_of(vcpu)->timer_ticks, PERIOD);
+    fake_vcpu_of(vcpu)->timer_missing = true;
+    fake_cpu.clock += PERIOD;
+    looks.services = 0;
+    run_console(vcpu, 1);
+    assert_int_equal(log_ring()->written, before);
+}
+
 static void a_missing_timer_is_told(void **state)
 {
     (void)state;
@@ -239,6 +253,7 @@ int main(void)
         TEST(a_direct_guest_shares_its_cpu_with_the_console),
         TEST(a_missing_timer_is_told),
         TEST(a_paused_direct_guest_keeps_its_timer),
+        VIRTUAL(a_virtual_guest_shares_its_cpu_with_the_console),
         VIRTUAL(a_virtual_guest_is_entered_with_the_timer_set),
         VIRTUAL(a_halted_virtual_guest_waits),
     };
