@@ -28,11 +28,12 @@ version=$(dpkg-query -W -f '${Version}' bochs 2>/dev/null || echo "of unknown ve
 case $engine in
 bochs-vmx) machine="Bochs $version, Intel VT-x (corei7_skylake_x), 100 MHz, one tick an instruction" ;;
 bochs-svm) machine="Bochs $version, AMD-V (ryzen), 100 MHz, one tick an instruction" ;;
+*-kvm) machine="KVM and QEMU inside the emulated machine ${engine%-kvm}" ;;
 kvm) machine="$(sed -n 's/^model name[^:]*: //p' /proc/cpuinfo | head -n 1), KVM, cycles of its clock" ;;
 *) machine="$engine, cycles of its clock" ;;
 esac
 tick=cycles
-case $engine in bochs-*) tick=ticks ;; esac
+case $engine in *-kvm) ;; bochs-*) tick=ticks ;; esac
 
 awk -v tick="$tick" -v image="$image" -v machine="$machine" -v json="$out/bench.json" -v svg="$out/bench.svg" \
     -v figures="$directory/figures" -v peers="$peer" -v expected="$expected" -f tools/bench-report.awk tests/bench/targets

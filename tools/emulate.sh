@@ -18,7 +18,8 @@
 #   qemu-svm        QEMU's own AMD-V, no acceleration
 #   qemu-svm-uefi   the same from UEFI
 #   bochs-vmx-kvm   Debian's KVM in bochs-vmx, with nested virtualisation, and QEMU's machine in that: another VT-x than
-#                   Bochs's own. bochs-svm-kvm and qemu-svm-kvm are the same with AMD-V.
+#                   Bochs's own. bochs-svm-kvm and qemu-svm-kvm are the same with AMD-V. In Bochs 2.7 a guest that is
+#                   entered with interrupts off is not ended by one, so a guest that spins so keeps the CPU from KVM too.
 set -eu
 
 die() {

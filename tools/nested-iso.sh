@@ -25,7 +25,7 @@ NESTED=1
 exec </dev/ttyS0 >/dev/ttyS0 2>&1
 busybox stty raw -echo 115200
 qemu -accel kvm -cpu host -M q35 -smp $cpus -m $memory -nodefaults -no-user-config -vga std -display none -serial stdio \
-    -no-reboot -L /kvm -cdrom /image.iso
+    -global apic-common.vapic=off -no-reboot -L /kvm -cdrom /image.iso
 busybox poweroff -f
 END
 chmod 755 "$tree/init"

@@ -95,13 +95,14 @@ static void late(const char *name, bool halted)
         taken_at = 0;
         uint64_t deadline = rdtsc() + AHEAD;
         wrmsr(MSR_TSC_DEADLINE, deadline);
-        if (halted) {
+        /* Other things wake a CPU too: Bochs 2.7 whatever ends the guest while it waits. */
+        while (halted && taken_at == 0) {
             sti_hlt();
-        } else {
-            sti();
-            while (taken_at == 0)
-                ;
+            cli();
         }
+        sti();
+        while (taken_at == 0)
+            ;
         cli();
         sample_put(i, taken_at - deadline);
     }

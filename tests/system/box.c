@@ -33,13 +33,16 @@ static time_t monotonic_seconds(void)
     return t.tv_sec;
 }
 
+/* A machine of KVM's inside the emulated one. */
+static bool is_nested(void) { return strstr(box_machine(), "-kvm") != NULL; }
+
 /* The person at the keyboard knows this computer, the case knows what it waits for. */
 static time_t limit_seconds(const struct box_setup *setup)
 {
     const char *text = getenv("RINGFENCE_LIMIT");
     long value = text != NULL ? strtol(text, NULL, 10) : 0;
     long otherwise = setup->limit_seconds != 0 ? (long)setup->limit_seconds : LIMIT_SECONDS;
-    if (strstr(box_machine(), "-kvm") != NULL)
+    if (is_nested())
         otherwise *= LIMIT_NESTED;
     return value > 0 ? value : otherwise;
 }
@@ -220,7 +223,7 @@ const char *box_machine(void)
     return engine;
 }
 
-bool box_clock_is_exact(void) { return strncmp(box_machine(), "bochs", 5) == 0; }
+bool box_clock_is_exact(void) { return strncmp(box_machine(), "bochs", 5) == 0 && !is_nested(); }
 
 /* Whether the word stands in `text`, between spaces. */
 static bool has_word(const char *text, const char *word)
