@@ -64,10 +64,12 @@ attack-random: $(BUILD)/system/bin/test_random $(BUILD)/ringfence.elf $(GUEST_EL
 	@RINGFENCE_BUILD=$(BUILD) RINGFENCE_ENGINE=$(or $(MACHINE),bochs-vmx) RINGFENCE_EXITS=$(or $(EXITS),10000000) \
 	  RINGFENCE_RANDOM_SEED=$(SEED) $<
 
-## make system      the system tests alone (MACHINES="bochs-vmx bochs-svm qemu-svm qemu-svm-uefi")
+## make system      the system tests alone (MACHINES="bochs-vmx bochs-svm qemu-svm qemu-svm-uefi
+##                  bochs-vmx-kvm")
 .PHONY: system check-clang
 system: $(SYSTEM_BIN) $(BUILD)/ringfence.elf $(BUILD)/rf-check $(GUEST_ELFS) $(GUEST_PROGRAMS) \
         $(BUILD)/guests/initrd $(BUILD)/guests/initrd-watchdog
+	@tools/kvm-tree.sh fetch
 	@RINGFENCE_BUILD=$(BUILD) MACHINES="$(MACHINES)" tests/run-system.sh $(BUILD)/system/bin
 
 ## make support     runs every guest on every machine in every interrupt mode, and writes SUPPORT.md; in parts with

@@ -16,7 +16,9 @@ bochs-svm) how="Bochs with AMD-V, exact to the instruction: the prompt in some s
 qemu-svm) how="QEMU's own AMD-V: the prompt in a few seconds, Linux in ten; its clock is this computer's: beats can miss" ;;
 qemu-svm-uefi) how="the same from UEFI" ;;
 bochs-vmx-kvm | bochs-svm-kvm | qemu-svm-kvm)
-    how="a machine of Debian's KVM and QEMU inside ${engine%-kvm}: the prompt in a minute or two" ;;
+    how="a machine of Debian's KVM and QEMU inside ${engine%-kvm}: the prompt in some minutes, Linux in some more"
+    tools/kvm-tree.sh fetch
+    ;;
 *)
     echo "run: MACHINE=$engine is not known, expected kvm, bochs-vmx, bochs-svm, qemu-svm, qemu-svm-uefi, bochs-vmx-kvm," \
         "bochs-svm-kvm or qemu-svm-kvm" >&2
