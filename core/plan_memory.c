@@ -170,7 +170,7 @@ static bool add_piece(struct plan_partition *slot, uint64_t guest, struct range 
             return true;
         }
     }
-    if (slot->chunk_count == PLAN_MAX_CHUNKS)
+    if (slot->chunk_count >= PLAN_MAX_CHUNKS)
         return false;
     slot->chunks[slot->chunk_count++] = (struct plan_chunk){gpa(guest), hpa(piece.base), piece.size};
     return true;

@@ -177,14 +177,15 @@ static void run_program(struct box *box, char *const *arguments)
         box_fail(box, "%s failed", arguments[0]);
 }
 
-/* "name=file" with the build folder put before the file. */
+/* "name=file" with a folder put before the file: the case's own for "./", else that of the build. */
 static char *module_argument(struct box *box, const char *module)
 {
     const char *equals = strchr(module, '=');
     char *argument;
     if (equals == NULL)
         box_fail(box, "module '%s': expected NAME=FILE", module);
-    if (asprintf(&argument, "%.*s=%s/%s", (int)(equals - module), module, build_directory(), equals + 1) < 0)
+    const char *folder = strncmp(equals + 1, "./", 2) == 0 ? box->directory : build_directory();
+    if (asprintf(&argument, "%.*s=%s/%s", (int)(equals - module), module, folder, equals + 1) < 0)
         box_fail(box, "no memory");
     return argument;
 }

@@ -62,7 +62,7 @@ int box_destroy(void **state);
 #define box_test(function) cmocka_unit_test_setup_teardown(function, box_create, box_destroy)
 
 /*
- * Writes a file of the case's own before its image is made. box_setup.modules names it as "NAME=system/CASE/FILE", and
+ * Writes a file of the case's own before its image is made. box_setup.modules names it as "NAME=./FILE", and
  * "ringfence.conf=..." with conf = NULL is a configuration of any bytes.
  */
 void box_file(struct box *box, const char *name, const char *file, const void *bytes, size_t size);

@@ -171,8 +171,7 @@ static void test_bad_images(void **state)
     struct box *box = *state;
     char conf[2048];
     static const char *const modules[] = {"hello=guests/hello.elf", "vmlinuz=guests/vmlinuz-6.1",
-                                          "truncated=system/bad-images/truncated",
-                                          "text=system/bad-images/ringfence.conf", NULL};
+                                          "truncated=./truncated", "text=./ringfence.conf", NULL};
     snprintf(conf, sizeof conf,
              "version = 1\n"
              "[partition no-linux]\n"

@@ -20,9 +20,7 @@
 /* Boots with these bytes as ringfence.conf. */
 static void boot(struct box *box, const char *name, const void *conf, size_t size)
 {
-    char module[BOX_PATH_SIZE];
-    const char *const modules[] = {module, "hello=guests/hello.elf", NULL};
-    snprintf(module, sizeof module, "ringfence.conf=system/%s/bytes", name);
+    static const char *const modules[] = {"ringfence.conf=./bytes", "hello=guests/hello.elf", NULL};
     box_file(box, name, "bytes", conf, size);
     box_start(box, &(struct box_setup){.name = name, .modules = modules, .cpus = 2});
 }
