@@ -1,7 +1,7 @@
 #!/bin/sh
 # Runs all attacks and writes what became of them: attack.sh PROGRAM FILE MACHINE...
 # $RINGFENCE_JOBS groups at a time (default 2). A group that held on a machine is in $RINGFENCE_BUILD/attack and not run
-# again, so that a run that was broken off goes on; remove that folder to begin anew. RINGFENCE_ATTACK_ONLY is a pattern
+# again while nothing of it was built anew, so that a run that was broken off goes on. RINGFENCE_ATTACK_ONLY is a pattern
 # for the groups to run, and then FILE stays as it is. Fails when something else came of an attack than must.
 set -u
 rows=${RINGFENCE_BUILD:-build}/attack
@@ -10,7 +10,12 @@ rows=${RINGFENCE_BUILD:-build}/attack
 if [ "${1:-}" = --one ]; then
     program=$2 machine=$3 group=$4
     name=$rows/$(echo "$machine" | tr / -).$group
-    [ ! -e "$name.tsv" ] || exit 0
+    # What was built after it says nothing of the present source.
+    if [ -e "$name.tsv" ]; then
+        newer=$(find "$program" "$rows"/../ringfence.elf "$rows"/../guests/*.elf -newer "$name.tsv")
+        [ -n "$newer" ] || exit 0
+        rm "$name.tsv"
+    fi
     if RINGFENCE_ATTACK_MACHINE=$machine RINGFENCE_ATTACK_ONLY=$group RINGFENCE_ATTACK_ROWS=$name.tsv.new \
         "$program" >"$name.log" 2>&1; then
         mv "$name.tsv.new" "$name.tsv"

@@ -44,9 +44,9 @@ engine=$1 iso=$(realpath "$2") directory=$3 port=$4 cpus=$5 memory=$6 threads=${
 mkdir -p "$directory"
 case $engine in
 bochs-???-kvm | qemu-svm-kvm)
-    words=
+    words= # how fast the clock is has to be told on Bochs's machine
     case $engine in bochs*) words=tsc_early_khz=100000 ;; esac
-    NESTED_WORDS=$words tools/nested-iso.sh "$directory/nested.iso" "$iso" "$cpus" "$memory"
+    tools/nested-iso.sh "$directory/nested.iso" "$iso" "$cpus" "$memory" $words
     iso=$(realpath "$directory/nested.iso") engine=${engine%-kvm} memory=$((memory + 768))
     ;;
 esac

@@ -83,9 +83,9 @@ $(BENCH)/bare-%.iso: $(BUILD)/guests/bench.elf $(BUILD)/guests/vmlinuz-6.1 $(BEN
                      tests/bench/bare.menu
 	@tools/bench-iso.sh $@ "$$(sed '$(if $(filter bochs-%,$*),,s/ tsc_early_khz=[0-9]*//)' tests/bench/bare.menu)" bench=$(BUILD)/guests/bench.elf \
 	  vmlinuz=$(BUILD)/guests/vmlinuz-6.1 initrd=$(BENCH)/initrd acpi=$(BENCH)/acpi
-$(BENCH)/peer.iso: $(BUILD)/guests/bench.elf tools/bench-peer.sh tools/bench-iso.sh
+$(BENCH)/peer.iso: $(BUILD)/guests/bench.elf tools/bench-peer.sh tools/kvm-iso.sh tools/bench-iso.sh
 	@tools/bench-peer.sh $@ $<
-$(BENCH)/peer-smp.iso: $(BUILD)/guests/bench.elf tools/bench-peer.sh tools/bench-iso.sh
+$(BENCH)/peer-smp.iso: $(BUILD)/guests/bench.elf tools/bench-peer.sh tools/kvm-iso.sh tools/bench-iso.sh
 	@tools/bench-peer.sh $@ $< only-smp
 
 ## make bench       speed and size as figures, beside their targets; PEER=kvm: beside KVM on the same emulated machine;
