@@ -79,6 +79,9 @@ struct machine {
     uint8_t reset_value;
 };
 
+/*@ predicate machine_readable(struct machine *m) = \valid_read(m) && m->cpu_count <= MACHINE_MAX_CPUS &&
+      m->region_count <= MACHINE_MAX_REGIONS && m->module_count <= MACHINE_MAX_MODULES; */
+
 /* Index of the module with that name, or -1. */
 int machine_find_module(const struct machine *machine, const char *name);
 

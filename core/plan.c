@@ -13,31 +13,54 @@ struct builder {
     bool accepted[CONFIG_MAX_PARTITIONS]; /* by slot */
 };
 
+/*@ predicate slot_readable(struct plan_partition *slot, struct machine *m) =
+      \valid_read(slot) && \valid_read(slot->config) && slot->cpu_count <= CONFIG_MAX_CPUS &&
+      (slot->kernel == PLAN_NO_MODULE || 0 <= slot->kernel < m->module_count);
+
+    predicate builder_readable(struct builder *b) =
+      \valid_read(b) && plan_readable(b->plan) && machine_readable(b->machine) &&
+      \separated(b, b->plan, b->machine) && \forall integer p; 0 <= p < b->plan->partition_count ==>
+        slot_readable(&b->plan->partitions[p], b->machine) && \separated(b->plan->partitions[p].config, b->plan) &&
+        \separated(b->plan->partitions[p].config, b);
+
+    // The slot that is being filled: the plan's last.
+    predicate slot_filled(struct builder *b, struct plan_partition *slot) =
+      builder_readable(b) && 0 < b->plan->partition_count && \valid(slot) &&
+      slot == &b->plan->partitions[b->plan->partition_count - 1]; */
+
 /* ---- messages ---- */
 
+/*@ requires \valid_read(b);
+    assigns \nothing; */
 static void print_place(const struct builder *b, struct config_place place)
 {
     sink_print(b->errors, "%s:%u:%u: ", b->file, place.line, place.column);
 }
 
 /* Begins the one line that says why a partition is left out. */
+/*@ requires \valid_read(b) && \valid_read(slot) && \valid_read(slot->config);
+    assigns \nothing; */
 static void print_refusal(const struct builder *b, const struct plan_partition *slot, struct config_place place)
 {
     print_place(b, place);
     sink_print(b->errors, "partition '%s': ", slot->config->name);
 }
 
+/*@ requires \valid_read(b) && machine_readable(b->machine);
+    assigns \nothing; */
 static void print_missing_cpu(const struct builder *b, uint32_t cpu)
 {
     uint32_t count = b->machine->cpu_count;
     if (cpu < count)
         sink_print(b->errors, "CPU %u is not online (it did not answer its start-up IPI)\n", cpu);
-    else if (count == 1)
+    else if (count <= 1)
         sink_print(b->errors, "CPU %u is not there (this box has CPU 0)\n", cpu);
     else
         sink_print(b->errors, "CPU %u is not there (this box has CPUs 0-%u)\n", cpu, count - 1);
 }
 
+/*@ requires builder_readable(b) && slot_readable(slot, b->machine);
+    assigns \nothing; */
 static void print_memory_refusal(const struct builder *b, const struct plan_partition *slot)
 {
     uint64_t memory = slot->config->memory;
@@ -68,21 +91,35 @@ static void print_memory_refusal(const struct builder *b, const struct plan_part
 
 /* ---- CPUs and modules of one partition ---- */
 
+/*@ requires machine_readable(machine);
+    assigns \nothing;
+    ensures \result ==> cpu < machine->cpu_count; */
 static bool cpu_exists(const struct machine *machine, uint32_t cpu)
 {
     return cpu < machine->cpu_count && machine->cpus[cpu].online;
 }
 
+/*@ requires \valid_read(slot) && slot->cpu_count <= CONFIG_MAX_CPUS;
+    assigns \nothing; */
 static bool has_cpu(const struct plan_partition *slot, uint32_t cpu)
 {
+    /*@ loop invariant 0 <= i <= slot->cpu_count;
+        loop assigns i;
+        loop variant slot->cpu_count - i; */
     for (uint32_t i = 0; i < slot->cpu_count; i++)
         if (slot->cpus[i] == cpu)
             return true;
     return false;
 }
 
+/*@ requires builder_readable(b);
+    assigns \nothing;
+    ensures \result == \null || (\valid_read(\result) && \valid_read(\result->config)); */
 static const struct plan_partition *cpu_owner(const struct builder *b, uint32_t cpu)
 {
+    /*@ loop invariant 0 <= i <= b->plan->partition_count;
+        loop assigns i;
+        loop variant b->plan->partition_count - i; */
     for (uint32_t i = 0; i < b->plan->partition_count; i++)
         if (b->accepted[i] && has_cpu(&b->plan->partitions[i], cpu))
             return &b->plan->partitions[i];
@@ -90,8 +127,13 @@ static const struct plan_partition *cpu_owner(const struct builder *b, uint32_t 
 }
 
 /* Hyperthreads of one core share its caches, buffers and predictors: two partitions get them only when told to. */
+/*@ requires builder_readable(b) && slot_readable(slot, b->machine) && cpu < b->machine->cpu_count;
+    assigns \nothing; */
 static bool is_core_free(const struct builder *b, const struct plan_partition *slot, uint32_t cpu)
 {
+    /*@ loop invariant 0 <= other <= b->machine->cpu_count;
+        loop assigns other;
+        loop variant b->machine->cpu_count - other; */
     for (uint32_t other = 0; !b->plan->share_cores && other < b->machine->cpu_count; other++) {
         const struct plan_partition *owner = cpu_owner(b, other);
         if (owner == NULL || b->machine->cpus[other].core != b->machine->cpus[cpu].core)
@@ -106,6 +148,8 @@ static bool is_core_free(const struct builder *b, const struct plan_partition *s
     return true;
 }
 
+/*@ requires builder_readable(b) && slot_readable(slot, b->machine);
+    assigns \nothing; */
 static bool may_have_cpu(const struct builder *b, const struct plan_partition *slot, uint32_t cpu)
 {
     struct config_place place = slot->config->cpus_place;
@@ -127,6 +171,9 @@ static bool may_have_cpu(const struct builder *b, const struct plan_partition *s
     return is_core_free(b, slot, cpu);
 }
 
+/*@ requires slot_filled(b, slot) && slot->cpu_count == 0;
+    assigns slot->cpu_count, slot->cpus[0 .. CONFIG_MAX_CPUS - 1];
+    ensures slot_filled(b, slot); */
 static bool claim_cpus(const struct builder *b, struct plan_partition *slot)
 {
     const struct config_partition *config = slot->config;
@@ -135,6 +182,9 @@ static bool claim_cpus(const struct builder *b, struct plan_partition *slot)
         sink_print(b->errors, "%u CPUs: expected 1 to %d\n", config->cpu_count, CONFIG_MAX_CPUS);
         return false;
     }
+    /*@ loop invariant 0 <= i <= config->cpu_count && slot->cpu_count == i && slot_filled(b, slot);
+        loop assigns i, slot->cpu_count, slot->cpus[0 .. CONFIG_MAX_CPUS - 1];
+        loop variant config->cpu_count - i; */
     for (uint32_t i = 0; i < config->cpu_count; i++) {
         if (!may_have_cpu(b, slot, config->cpus[i]))
             return false;
@@ -144,10 +194,18 @@ static bool claim_cpus(const struct builder *b, struct plan_partition *slot)
     return true;
 }
 
+/*@ requires builder_readable(b) && slot_readable(slot, b->machine) && \valid_read(name) && \valid(out);
+    requires \separated(out, b) && \separated(out, b->machine) && \separated(out, name);
+    assigns *out;
+    ensures \result ==> 0 <= *out < b->machine->module_count;
+    ensures !\result ==> *out == \old(*out); */
 static bool find_module(const struct builder *b, const struct plan_partition *slot, const char *what,
                         const struct config_text *name, int *out)
 {
     const struct machine *machine = b->machine;
+    /*@ loop invariant 0 <= i <= machine->module_count;
+        loop assigns i;
+        loop variant machine->module_count - i; */
     for (uint32_t i = 0; i < machine->module_count; i++) {
         if (name->text.length != 0 && slice_equals(name->text, machine->modules[i].name)) {
             *out = (int)i;
@@ -156,12 +214,18 @@ static bool find_module(const struct builder *b, const struct plan_partition *sl
     }
     print_refusal(b, slot, name->place.line != 0 ? name->place : slot->config->place);
     sink_print(b->errors, "%s '%.*s': no such module (modules: ", what, (int)name->text.length, name->text.at);
+    /*@ loop invariant 0 <= i <= machine->module_count;
+        loop assigns i;
+        loop variant machine->module_count - i; */
     for (uint32_t i = 0; i < machine->module_count; i++)
         sink_print(b->errors, "%s%s", i == 0 ? "" : ", ", machine->modules[i].name);
     sink_print(b->errors, "%s)\n", machine->module_count == 0 ? "none" : "");
     return false;
 }
 
+/*@ requires slot_filled(b, slot) && slot->config->module_count <= CONFIG_MAX_MODULES;
+    assigns slot->kernel, slot->initrd, slot->modules[0 .. CONFIG_MAX_MODULES - 1];
+    ensures slot_filled(b, slot); */
 static bool find_modules(const struct builder *b, struct plan_partition *slot)
 {
     const struct config_partition *config = slot->config;
@@ -169,6 +233,9 @@ static bool find_modules(const struct builder *b, struct plan_partition *slot)
         return false;
     if (config->initrd.place.line != 0 && !find_module(b, slot, "initrd", &config->initrd, &slot->initrd))
         return false;
+    /*@ loop invariant 0 <= i <= config->module_count && slot_filled(b, slot);
+        loop assigns i, slot->modules[0 .. CONFIG_MAX_MODULES - 1];
+        loop variant config->module_count - i; */
     for (uint32_t i = 0; i < config->module_count; i++)
         if (!find_module(b, slot, "module", &config->modules[i], &slot->modules[i]))
             return false;
@@ -177,6 +244,9 @@ static bool find_modules(const struct builder *b, struct plan_partition *slot)
 
 /* Direct interrupts need x2APIC: without it a guest's local APIC is a page that also sends to other partitions' CPUs.
  */
+/*@ requires slot_filled(b, slot);
+    assigns slot->virtual_interrupts;
+    ensures slot_filled(b, slot); */
 static bool decide_interrupts(const struct builder *b, struct plan_partition *slot)
 {
     const struct config_partition *config = slot->config;
@@ -207,37 +277,84 @@ static bool decide_interrupts(const struct builder *b, struct plan_partition *sl
 /* ---- the whole ---- */
 
 /* Gives back what was set aside for partitions that are not in the plan. */
+/*@ requires builder_readable(b) && \valid(b->plan);
+    assigns b->plan->partitions[0 .. CONFIG_MAX_PARTITIONS - 1].chunk_count;
+    ensures builder_readable(b);
+    ensures \forall integer p; 0 <= p < b->plan->partition_count && \old(b->plan->partitions[p].chunk_count) == 0 ==>
+      b->plan->partitions[p].chunk_count == 0; */
 static void release_refused(struct builder *b)
 {
+    /*@ loop invariant 0 <= i <= b->plan->partition_count && builder_readable(b);
+        loop invariant \forall integer p; 0 <= p < b->plan->partition_count &&
+          \at(b->plan->partitions[p].chunk_count, Pre) == 0 ==> b->plan->partitions[p].chunk_count == 0;
+        loop assigns i, b->plan->partitions[0 .. CONFIG_MAX_PARTITIONS - 1].chunk_count;
+        loop variant b->plan->partition_count - i; */
     for (uint32_t i = 0; i < b->plan->partition_count; i++)
         if (!b->accepted[i])
             b->plan->partitions[i].chunk_count = 0;
 }
 
-/*
- * Decides one partition; false when it is left out with a message. A refused partition's memory stays set aside as long
- * as nobody else needs it, so that the others lie where they will lie once its mistake is corrected.
- */
-static bool decide(struct builder *b, uint32_t index, const struct config_partition *config)
+/* The plan's next slot, with nothing decided yet. */
+/*@ requires builder_readable(b) && \valid(b->plan) && b->plan->partition_count < CONFIG_MAX_PARTITIONS;
+    requires \valid_read(config) && \separated(config, b->plan) && \separated(config, b);
+    assigns b->plan->partition_count, b->plan->partitions[0 .. CONFIG_MAX_PARTITIONS - 1];
+    ensures slot_filled(b, \result) && \result->config == config;
+    ensures \result->cpu_count == 0 && \result->chunk_count == 0;
+    ensures b->plan->partition_count == \old(b->plan->partition_count) + 1; */
+static struct plan_partition *next_slot(const struct builder *b, const struct config_partition *config)
 {
-    struct plan_partition *slot = &b->plan->partitions[index];
-    b->plan->partition_count = index + 1;
+    struct plan_partition *slot = &b->plan->partitions[b->plan->partition_count];
     memset(slot, 0, sizeof *slot);
+    /*@ assert slot->cpu_count == 0 && slot->chunk_count == 0; */
+    /*@ assert builder_readable(b); */
     slot->config = config;
     slot->kernel = slot->initrd = PLAN_NO_MODULE;
-
-    bool wanted = !config->refused && claim_cpus(b, slot) && decide_interrupts(b, slot) && find_modules(b, slot);
-    bool placed = plan_carve(b->plan, b->machine, slot);
-    if (wanted && !placed) {
-        release_refused(b);
-        placed = plan_carve(b->plan, b->machine, slot);
-        if (!placed)
-            print_memory_refusal(b, slot);
-    }
-    b->accepted[index] = wanted && placed;
-    return b->accepted[index] || config->refused;
+    /*@ assert builder_readable(b) && slot_readable(slot, b->machine) && slot->chunk_count == 0; */
+    b->plan->partition_count++;
+    return slot;
 }
 
+/*
+ * Finds the partition's memory. A refused partition's memory stays set aside as long as nobody else needs it, so that
+ * the others lie where they will lie once its mistake is corrected.
+ */
+/*@ requires slot_filled(b, slot) && \valid(b->plan) && slot->chunk_count == 0;
+    assigns b->plan->partitions[0 .. CONFIG_MAX_PARTITIONS - 1].chunk_count,
+      slot->chunks[0 .. PLAN_MAX_CHUNKS - 1];
+    ensures slot_filled(b, slot); */
+static bool place(struct builder *b, struct plan_partition *slot, bool wanted)
+{
+    if (plan_carve(b->plan, b->machine, slot))
+        return true;
+    if (!wanted)
+        return false;
+    release_refused(b);
+    bool placed = plan_carve(b->plan, b->machine, slot);
+    /*@ assert slot_filled(b, slot); */
+    if (!placed)
+        print_memory_refusal(b, slot);
+    return placed;
+}
+
+/* Decides one partition; false when it is left out with a message. */
+/*@ requires builder_readable(b) && \valid(b) && \valid(b->plan) && b->plan->partition_count < CONFIG_MAX_PARTITIONS;
+    requires \valid_read(config) && config->module_count <= CONFIG_MAX_MODULES;
+    requires \separated(config, b->plan) && \separated(config, b);
+    assigns b->plan->partition_count, b->plan->partitions[0 .. CONFIG_MAX_PARTITIONS - 1],
+      b->accepted[0 .. CONFIG_MAX_PARTITIONS - 1];
+    ensures builder_readable(b);
+    ensures b->plan->partition_count == \old(b->plan->partition_count) + 1; */
+static bool decide(struct builder *b, const struct config_partition *config)
+{
+    struct plan_partition *slot = next_slot(b, config);
+    bool wanted = !config->refused && claim_cpus(b, slot) && decide_interrupts(b, slot) && find_modules(b, slot);
+    bool placed = place(b, slot, wanted);
+    b->accepted[b->plan->partition_count - 1] = wanted && placed;
+    return (wanted && placed) || config->refused;
+}
+
+/*@ requires \valid_read(b) && machine_readable(b->machine) && \valid_read(config);
+    assigns \nothing; */
 static uint32_t decide_console_cpu(const struct builder *b, const struct config *config)
 {
     if (cpu_exists(b->machine, config->console_cpu))
@@ -256,13 +373,21 @@ unsigned plan_build(const char *file, const struct config *config, const struct 
     memset(out, 0, sizeof *out);
     out->console_cpu = decide_console_cpu(&b, config);
     out->share_cores = config->share_cores;
+    /*@ loop invariant 0 <= i <= CONFIG_MAX_PARTITIONS && left_out <= i && builder_readable(&b);
+        loop invariant out->partition_count == i;
+        loop assigns i, left_out, out->partition_count, out->partitions[0 .. CONFIG_MAX_PARTITIONS - 1],
+          b.accepted[0 .. CONFIG_MAX_PARTITIONS - 1];
+        loop variant CONFIG_MAX_PARTITIONS - i; */
     for (uint32_t i = 0; i < config->partition_count && i < CONFIG_MAX_PARTITIONS; i++)
-        left_out += !decide(&b, i, &config->partitions[i]);
+        left_out += !decide(&b, &config->partitions[i]);
 
-    uint32_t kept = 0;
-    for (uint32_t i = 0; i < out->partition_count; i++)
+    uint32_t decided = out->partition_count, kept = 0;
+    /*@ loop invariant 0 <= kept <= i <= decided <= CONFIG_MAX_PARTITIONS;
+        loop assigns i, kept, out->partitions[0 .. CONFIG_MAX_PARTITIONS - 1];
+        loop variant decided - i; */
+    for (uint32_t i = 0; i < decided; i++)
         if (b.accepted[i])
-            memmove(&out->partitions[kept++], &out->partitions[i], sizeof out->partitions[i]);
+            out->partitions[kept++] = out->partitions[i];
     out->partition_count = kept;
     return left_out;
 }

@@ -28,6 +28,9 @@ struct plan_chunk {
     uint64_t size; /* bytes, a multiple of 4 KiB */
 };
 
+/*@ predicate chunk_valid(struct plan_chunk c) =
+      c.gpa.raw + c.size <= UINT64_MAX && c.hpa.raw + c.size <= UINT64_MAX; */
+
 struct plan_partition {
     const struct config_partition *config;
     bool virtual_interrupts; /* decided: its local APICs are models; false: the CPUs' own */
@@ -47,11 +50,20 @@ struct plan {
     struct plan_partition partitions[CONFIG_MAX_PARTITIONS];
 };
 
+/*@ // Any plan, also while it is being built.
+    predicate plan_readable(struct plan *plan) = \valid_read(plan) && plan->partition_count <= CONFIG_MAX_PARTITIONS &&
+      \forall integer p, i; 0 <= p < plan->partition_count && 0 <= i < PLAN_MAX_CHUNKS &&
+        i < plan->partitions[p].chunk_count ==> chunk_valid(plan->partitions[p].chunks[i]); */
+
 /*
  * Builds the plan of every partition that is not refused. A partition that cannot be had (a CPU or
  * module that is not there, a CPU already owned, not enough memory) is left out with one line on
  * `errors`, in config_parse's format; the others stand. Returns the number of partitions left out.
  */
+/*@ requires machine_readable(machine) && \valid_read(config) && \valid(out) && \separated(out, config, machine);
+    requires \forall integer p; 0 <= p < CONFIG_MAX_PARTITIONS ==>
+      config->partitions[p].module_count <= CONFIG_MAX_MODULES;
+    assigns *out; */
 unsigned must_check plan_build(const char *file, const struct config *config, const struct machine *machine,
                                struct plan *out, struct sink *errors);
 
@@ -74,6 +86,9 @@ bool must_check plan_check_cores(const struct plan *plan, const struct machine *
  * The first free run at or after host-physical address `from`: whole 4 KiB pages of usable memory that nothing overlaps
  * (firmware, hypervisor, modules, the first MiB, the plan's chunks). Begin with 0 and go on with range_end; false: no more.
  */
+/*@ requires plan_readable(plan) && machine_readable(machine) && \valid(out) && \separated(out, plan, machine);
+    assigns *out;
+    ensures \result ==> from <= out->base && 0 < out->size && valid(*out); */
 bool must_check plan_free_next(const struct plan *plan, const struct machine *machine, uint64_t from,
                                struct range *out);
 

@@ -14,10 +14,7 @@ struct check {
     uint32_t number;                        /* its index */
 };
 
-/*@ predicate machine_readable(struct machine *m) = \valid_read(m) && m->cpu_count <= MACHINE_MAX_CPUS &&
-      m->region_count <= MACHINE_MAX_REGIONS && m->module_count <= MACHINE_MAX_MODULES;
-
-    predicate readable(struct check *c) =
+/*@ predicate readable(struct check *c) =
       \valid_read(c) && \valid_read(c->plan) && machine_readable(c->machine) &&
       c->number < c->plan->partition_count <= CONFIG_MAX_PARTITIONS &&
       c->partition == &c->plan->partitions[c->number] && \valid_read(c->partition->config);

@@ -72,7 +72,8 @@ static inline bool is_aligned(uint64_t value, uint64_t alignment) { return value
 
 /*@ requires alignment != 0;
     assigns \nothing;
-    ensures \result == value / alignment * alignment; */
+    ensures \result == value / alignment * alignment;
+    ensures value - alignment < \result <= value; */
 static inline uint64_t align_down(uint64_t value, uint64_t alignment) { return value / alignment * alignment; }
 
 /* `value` rounded up; false when that passes 2^64. */

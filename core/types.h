@@ -24,7 +24,11 @@ typedef struct {
     uint64_t raw;
 } hpa_t;
 
+/*@ assigns \nothing;
+    ensures \result.raw == raw; */
 static inline gpa_t gpa(uint64_t raw) { return (gpa_t){raw}; }
+/*@ assigns \nothing;
+    ensures \result.raw == raw; */
 static inline hpa_t hpa(uint64_t raw) { return (hpa_t){raw}; }
 
 #define must_check __attribute__((warn_unused_result))

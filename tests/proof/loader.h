@@ -3,6 +3,7 @@
 
 #include "tests/proof/unknown.h"
 #include "core/bytes.c"
+#include "core/loader_image.c"
 #include "core/multiboot1.h"
 #include "core/plan.h"
 
@@ -33,4 +34,11 @@ static void loader_unknown(void)
     partition.initrd = (int)unknown_64();
     partition.chunk_count = unknown_below(PLAN_MAX_CHUNKS + 1);
     unknown(partition.chunks, sizeof partition.chunks);
+}
+
+/* Any module as the kernel; false: the loaders' own check has refused it. */
+static inline bool loader_unknown_image(struct loader_image *image)
+{
+    loader_unknown();
+    return loader_image_open(&partition, &machine, partition.kernel, "kernel", &sink, image);
 }

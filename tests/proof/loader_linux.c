@@ -1,6 +1,5 @@
 /* The header of a Linux kernel: any bytes, in a module of any size at any address. */
 #include "tests/proof/loader.h"
-#include "core/loader_image.c"
 #include "core/loader_linux.c"
 
 int main(void)
