@@ -17,7 +17,7 @@ bool discover_machine(uint32_t info, char copy[MULTIBOOT2_MAX_SIZE], struct mach
         return false;
     }
     phys_read(hpa(info), copy, size);
-    if (!multiboot2_parse(copy, size, machine, extra, errors))
+    if (!multiboot2_parse((const uint8_t *)copy, size, machine, extra, errors))
         return false;
     machine->hypervisor = (struct range){(uint64_t)image_start, (uint64_t)(image_end - image_start)};
     struct cpu_core here;

@@ -20,6 +20,22 @@ struct multiboot2_info {
     uint8_t rsdp[ACPI_RSDP_SIZE_2];
 };
 
+/*@ predicate slice_inside(char *at, integer length, uint8_t *info) =
+      length == 0 || (\valid_read(at + (0 .. length - 1)) && \base_addr(at) == \base_addr(info));
+
+    predicate extra_readable(struct multiboot2_info *e, uint8_t *info) =
+      slice_inside(e->command_line.at, e->command_line.length, info) &&
+      slice_inside(e->loader_name.at, e->loader_name.length, info) &&
+      (e->rsdp_size == 0 || e->rsdp_size == ACPI_RSDP_SIZE_1 || e->rsdp_size == ACPI_RSDP_SIZE_2);
+
+    predicate regions_sorted(struct machine *m) = m->region_count <= MACHINE_MAX_REGIONS &&
+      (\forall integer i; 0 <= i < m->region_count ==>
+        m->regions[i].range.base + m->regions[i].range.size <= UINT64_MAX) &&
+      \forall integer i; 0 <= i < m->region_count - 1 ==>
+        m->regions[i].range.base + m->regions[i].range.size <= m->regions[i + 1].range.base;
+
+    predicate has_usable_region(struct machine *m) =
+      \exists integer i; 0 <= i < m->region_count && m->regions[i].kind == MEMORY_USABLE; */
 /*
  * Parses the structure at `info`, of which `size` bytes may be read (a copy: nothing else may change it), into
  * out->regions, out->modules and *extra; what these held before is replaced, out->rsdp becomes 0.
@@ -31,5 +47,12 @@ struct multiboot2_info {
  * Every problem is one line on `errors`. A bad module, memory map entry or RSDP is left out and the rest holds. Returns
  * false when the structure itself is damaged (its size, the chain of tags, a missing end) or no usable memory is left.
  */
-bool must_check multiboot2_parse(const void *info, size_t size, struct machine *out, struct multiboot2_info *extra,
+/*@ requires \valid_read(info + (0 .. size - 1)) && \valid(out) && \valid(extra);
+    requires \separated(out, extra, info + (0 .. size - 1));
+    assigns out->region_count, out->regions[0 .. MACHINE_MAX_REGIONS - 1], out->rsdp, *extra;
+    assigns out->module_count, out->modules[0 .. MACHINE_MAX_MODULES - 1];
+    ensures regions_sorted(out) && (\result ==> has_usable_region(out));
+    ensures out->module_count <= MACHINE_MAX_MODULES;
+    ensures extra_readable(extra, info); */
+bool must_check multiboot2_parse(const uint8_t *info, size_t size, struct machine *out, struct multiboot2_info *extra,
                                  struct sink *errors);

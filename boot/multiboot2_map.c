@@ -30,6 +30,13 @@ struct map_entry {
     enum memory_kind kind;
 };
 
+/*@ predicate map_readable(struct map *m) =
+      \valid_read(m) && MAP_ENTRY_MIN <= m->entry_size && \valid_read(m->entries + (0 .. m->count * m->entry_size - 1));
+
+    predicate map_entry_valid(struct map_entry e) = e.base + e.size <= PHYSICAL_END && e.kind <= MEMORY_BAD; */
+
+/*@ assigns \nothing;
+    ensures \result <= MEMORY_BAD; */
 static enum memory_kind kind_of(uint32_t type)
 {
     switch (type) {
@@ -45,12 +52,18 @@ static enum memory_kind kind_of(uint32_t type)
     }
 }
 
+/*@ requires map_readable(map) && index < map->count;
+    assigns \nothing;
+    ensures \result.kind <= MEMORY_BAD; */
 static struct map_entry map_raw(const struct map *map, uint32_t index)
 {
+    /*@ assert (index + 1) * map->entry_size <= map->count * map->entry_size; */
     const uint8_t *at = map->entries + (size_t)index * map->entry_size;
     return (struct map_entry){load64(at), load64(at + 8), kind_of(load32(at + 16))};
 }
 
+/*@ assigns \nothing;
+    ensures \result <==> entry.base + entry.size <= PHYSICAL_END; */
 static bool is_physical(struct map_entry entry)
 {
     return entry.base <= PHYSICAL_END && entry.size <= PHYSICAL_END - entry.base;
@@ -60,6 +73,9 @@ static bool is_physical(struct map_entry entry)
  * An entry as it is used: one that leaves the physical address space is empty when it claims to be usable, and is cut
  * at the end of that space when it forbids something.
  */
+/*@ requires map_readable(map) && index < map->count;
+    assigns \nothing;
+    ensures map_entry_valid(\result); */
 static struct map_entry map_entry(const struct map *map, uint32_t index)
 {
     struct map_entry entry = map_raw(map, index);
@@ -72,6 +88,8 @@ static struct map_entry map_entry(const struct map *map, uint32_t index)
 }
 
 /* Where entries overlap, the larger number holds. */
+/*@ requires kind <= MEMORY_BAD;
+    assigns \nothing; */
 static unsigned strictness(enum memory_kind kind)
 {
     static const uint8_t order[] = {[MEMORY_USABLE] = 0, [MEMORY_ACPI] = 1, [MEMORY_RESERVED] = 2, [MEMORY_BAD] = 3};
@@ -79,11 +97,18 @@ static unsigned strictness(enum memory_kind kind)
 }
 
 /* What holds from `at` on, and up to where (*end). False: no entry names it. */
+/*@ requires map_readable(map) && at < PHYSICAL_END;
+    requires \valid(end) && \valid(kind) && \separated(map, end) && \separated(map, kind) && \separated(end, kind);
+    assigns *end, *kind;
+    ensures at < *end <= PHYSICAL_END && *kind <= MEMORY_BAD; */
 static bool map_run(const struct map *map, uint64_t at, uint64_t *end, enum memory_kind *kind)
 {
     bool named = false;
     *end = PHYSICAL_END;
     *kind = MEMORY_USABLE;
+    /*@ loop invariant 0 <= i <= map->count && at < *end <= PHYSICAL_END && *kind <= MEMORY_BAD;
+        loop assigns i, named, *end, *kind;
+        loop variant map->count - i; */
     for (uint32_t i = 0; i < map->count; i++) {
         struct map_entry entry = map_entry(map, i);
         if (at < entry.base) {
@@ -100,7 +125,13 @@ static bool map_run(const struct map *map, uint64_t at, uint64_t *end, enum memo
     return named;
 }
 
+/*@ logic integer regions_end(struct machine *m) = m->region_count == 0 ? 0 :
+      m->regions[m->region_count - 1].range.base + m->regions[m->region_count - 1].range.size; */
+
 /* Appends to the sorted list, or lengthens its last region. False when the list is full. */
+/*@ requires regions_sorted(out) && regions_end(out) <= range.base && valid(range) && \valid(out);
+    assigns out->region_count, out->regions[0 .. MACHINE_MAX_REGIONS - 1];
+    ensures regions_sorted(out) && regions_end(out) <= range.base + range.size; */
 static bool add_region(struct machine *out, struct range range, enum memory_kind kind)
 {
     struct machine_region *last = out->region_count != 0 ? &out->regions[out->region_count - 1] : NULL;
@@ -115,9 +146,15 @@ static bool add_region(struct machine *out, struct range range, enum memory_kind
 }
 
 /* Goes up through the address space from one change to the next, so the regions come out sorted and disjoint. */
+/*@ requires map_readable(map) && \valid(out) && \separated(map, out) && out->region_count == 0;
+    assigns out->region_count, out->regions[0 .. MACHINE_MAX_REGIONS - 1];
+    ensures regions_sorted(out); */
 static void read_regions(const struct map *map, struct machine *out, struct sink *errors)
 {
     enum memory_kind kind;
+    /*@ loop invariant at <= PHYSICAL_END && regions_sorted(out) && regions_end(out) <= at;
+        loop assigns at, end, kind, out->region_count, out->regions[0 .. MACHINE_MAX_REGIONS - 1];
+        loop variant PHYSICAL_END - at; */
     for (uint64_t at = 0, end = 0; at < PHYSICAL_END; at = end) {
         if (!map_run(map, at, &end, &kind) || add_region(out, (struct range){at, end - at}, kind))
             continue;
@@ -141,9 +178,13 @@ bool multiboot2_map_read(const struct multiboot2_tag *tag, struct machine *out, 
     }
     uint32_t bytes = tag->size - MAP_ENTRIES;
     struct map map = {tag->at + MAP_ENTRIES, bytes / entry_size, entry_size};
+    /*@ assert map.count * map.entry_size <= bytes; */
     if (bytes % entry_size != 0)
         sink_print(errors, "multiboot2: memory map ends with %u bytes, expected whole entries of %u\n",
                    bytes % entry_size, entry_size);
+    /*@ loop invariant 0 <= i <= map.count;
+        loop assigns i;
+        loop variant map.count - i; */
     for (uint32_t i = 0; i < map.count; i++) {
         struct map_entry entry = map_raw(&map, i);
         if (!is_physical(entry))
@@ -151,6 +192,9 @@ bool multiboot2_map_read(const struct multiboot2_tag *tag, struct machine *out, 
                        (unsigned long long)entry.size, (unsigned long long)entry.base);
     }
     read_regions(&map, out, errors);
+    /*@ loop invariant 0 <= i <= out->region_count;
+        loop assigns i;
+        loop variant out->region_count - i; */
     for (uint32_t i = 0; i < out->region_count; i++)
         if (out->regions[i].kind == MEMORY_USABLE)
             return true;

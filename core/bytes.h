@@ -20,25 +20,33 @@ struct slice {
     size_t length;
 };
 
+/*@ predicate slice_readable(struct slice s) = s.length == 0 || \valid_read(s.at + (0 .. s.length - 1)); */
+
 bool slice_equals(struct slice s, const char *text);
 
 /* Copies at most size - 1 characters and terminates; returns false when it had to cut. */
 bool slice_copy(struct slice s, char *to, size_t size);
 
 /* Little-endian loads from unaligned bytes, for tables that others wrote. */
-static inline uint16_t load16(const void *p)
+/*@ requires \valid_read(p + (0 .. 1));
+    assigns \nothing; */
+static inline uint16_t load16(const uint8_t *p)
 {
     uint16_t v;
     memcpy(&v, p, sizeof v);
     return v;
 }
-static inline uint32_t load32(const void *p)
+/*@ requires \valid_read(p + (0 .. 3));
+    assigns \nothing; */
+static inline uint32_t load32(const uint8_t *p)
 {
     uint32_t v;
     memcpy(&v, p, sizeof v);
     return v;
 }
-static inline uint64_t load64(const void *p)
+/*@ requires \valid_read(p + (0 .. 7));
+    assigns \nothing; */
+static inline uint64_t load64(const uint8_t *p)
 {
     uint64_t v;
     memcpy(&v, p, sizeof v);
