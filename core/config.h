@@ -136,6 +136,9 @@ struct config {
 };
 
 /* What holds when there is no configuration at all. */
+/*@ requires \valid(config);
+    assigns *config;
+    ensures config->partition_count == 0; */
 void config_defaults(struct config *config);
 
 /*
@@ -144,9 +147,13 @@ void config_defaults(struct config *config);
  * errors. An error outside a partition section (version, box) leaves the default in force, except
  * that a missing or unknown version refuses every partition.
  */
+/*@ requires \valid(out) && (length == 0 || \valid_read(text + (0 .. length - 1)));
+    requires \separated(out, text + (0 .. length - 1));
+    assigns *out; */
 unsigned must_check config_parse(const char *file, const char *text, size_t length, struct config *out,
                                  struct sink *errors);
 
+/*@ assigns \nothing; */
 const char *boot_protocol_name(enum boot_protocol boot);
 const char *stop_action_name(enum stop_action action);
 const char *fault_class_name(enum fault_class class);    /* "triple-fault" */

@@ -14,6 +14,9 @@ enum {
 
 static const struct text_choice com_ports[] = {{"com1", 0x3f8}, {"com2", 0x2f8}, {"com3", 0x3e8}, {"com4", 0x2e8}};
 
+/*@ requires \valid(parser) && slice_readable(word.text) && word.text.length != 0;
+    requires \valid(out) && \separated(parser, out);
+    assigns parser->report.count, *out; */
 static bool parse_port(struct config_parser *parser, struct config_text word, uint16_t *out)
 {
     int known = 0;
@@ -36,6 +39,8 @@ static bool parse_port(struct config_parser *parser, struct config_text word, ui
     return true;
 }
 
+/*@ requires \valid(parser) && slice_readable(word.text) && \valid(out) && \separated(parser, out);
+    assigns parser->report.count, *out; */
 static bool parse_baud(struct config_parser *parser, struct config_text word, uint32_t *out)
 {
     uint64_t baud = 0;
@@ -51,6 +56,9 @@ static bool parse_baud(struct config_parser *parser, struct config_text word, ui
     return true;
 }
 
+/*@ requires parser_usable(parser) && slice_readable(value.text);
+    assigns parser->report.count, parser->config->console_port, parser->config->console_baud;
+    ensures parser_usable(parser); */
 static void set_console(struct config_parser *parser, struct config_text value)
 {
     struct config_text word;
@@ -73,6 +81,9 @@ static void set_console(struct config_parser *parser, struct config_text value)
     parser->config->console_baud = baud;
 }
 
+/*@ requires parser_usable(parser) && slice_readable(value.text);
+    assigns parser->report.count, parser->config->console_cpu, parser->config->console_cpu_place;
+    ensures parser_usable(parser); */
 static void set_console_cpu(struct config_parser *parser, struct config_text value)
 {
     uint64_t cpu = 0;
@@ -84,11 +95,15 @@ static void set_console_cpu(struct config_parser *parser, struct config_text val
 }
 
 /* Keys that a terminal sends for other reasons: NUL, LF, CR, and ESC, with which arrow keys begin. */
+/*@ assigns \nothing; */
 static bool is_ordinary_key(uint8_t control)
 {
     return control == 0 || control == '\n' || control == '\r' || control == 0x1b;
 }
 
+/*@ requires parser_usable(parser) && slice_readable(value.text);
+    assigns parser->report.count, parser->config->escape;
+    ensures parser_usable(parser); */
 static void set_escape(struct config_parser *parser, struct config_text value)
 {
     struct slice s = value.text;
@@ -103,6 +118,9 @@ static void set_escape(struct config_parser *parser, struct config_text value)
     parser->config->escape = (uint8_t)(s.at[1] & 0x1f);
 }
 
+/*@ requires parser_usable(parser) && slice_readable(value.text);
+    assigns parser->report.count, parser->config->share_cores;
+    ensures parser_usable(parser); */
 static void set_share_cores(struct config_parser *parser, struct config_text value)
 {
     text_value_yes_no(&parser->report, value, &parser->config->share_cores);

@@ -41,15 +41,24 @@ const char *fault_action_name(enum fault_action action)
 }
 
 /* The class after "fault."; FAULT_CLASSES when the table of keys names one that is not there. */
+/*@ requires \valid_read(key);
+    assigns \nothing;
+    ensures 0 <= \result <= FAULT_CLASSES; */
 static enum fault_class class_of_key(const struct config_key *key)
 {
     size_t prefix = sizeof CONFIG_FAULT_PREFIX - 1;
+    /*@ loop invariant 0 <= i <= FAULT_CLASSES;
+        loop assigns i;
+        loop variant FAULT_CLASSES - i; */
     for (uint32_t i = 0; strlen(key->name) > prefix && i < FAULT_CLASSES; i++)
         if (strcmp(key->name + prefix, classes[i].name) == 0)
             return (enum fault_class)i;
     return FAULT_CLASSES;
 }
 
+/*@ requires \valid(parser) && slice_readable(word.text) && 0 <= class < FAULT_CLASSES;
+    requires \valid(out) && \separated(parser, out);
+    assigns parser->report.count, *out; */
 static bool parse_action(struct config_parser *parser, struct config_text word, enum fault_class class,
                          enum fault_action *out)
 {
@@ -57,15 +66,22 @@ static bool parse_action(struct config_parser *parser, struct config_text word, 
     size_t count = 0;
     int choice = 0;
 
-    for (size_t i = 0; i < array_size(actions); i++)
+    /*@ loop invariant 0 <= count <= i <= ACTIONS;
+        loop assigns i, count, fitting[0 .. ACTIONS - 1];
+        loop variant ACTIONS - i; */
+    for (size_t i = 0; i < array_size(actions); i++) {
+        /*@ admit FAULT_BY_DEFAULT < actions[i].value <= FAULT_REBOOT_BOX; */
         if ((classes[class].actions >> actions[i].value) & 1)
             fitting[count++] = actions[i];
+    }
     if (!text_value_choice(&parser->report, word, fitting, count, &choice))
         return false;
     *out = (enum fault_action)choice;
     return true;
 }
 
+/*@ assigns \nothing;
+    ensures \result <= 3600; */
 static uint32_t seconds_of_unit(char unit)
 {
     switch (unit) {
@@ -81,6 +97,8 @@ static uint32_t seconds_of_unit(char unit)
 }
 
 /* "N/TIME" */
+/*@ requires \valid(parser) && slice_readable(word.text) && \valid(rule) && \separated(parser, rule);
+    assigns parser->report.count, *rule; */
 static bool parse_limit(struct config_parser *parser, struct config_text word, struct fault_rule *rule)
 {
     size_t length = word.text.length;
@@ -88,14 +106,18 @@ static bool parse_limit(struct config_parser *parser, struct config_text word, s
     uint64_t limit = 0;
     uint64_t time = 0;
 
+    /*@ loop invariant 0 <= slash <= length;
+        loop assigns slash;
+        loop variant length - slash; */
     while (slash < length && word.text.at[slash] != '/')
         slash++;
-    uint32_t unit = length > slash + 1 ? seconds_of_unit(word.text.at[length - 1]) : 0;
+    uint32_t unit = length - slash > 1 ? seconds_of_unit(word.text.at[length - 1]) : 0;
     if (unit == 0) {
         text_error(&parser->report, word, "bad limit of restarts",
                    "expected N/TIME with s, m or h, such as 3/60s: three within a minute");
         return false;
     }
+    /*@ assert slash + 1 < length; */
     if (!text_value_number(&parser->report, text_part(word, 0, slash), "a number of restarts", 1, FAULT_MAX_RESTARTS,
                            &limit) ||
         !text_value_number(&parser->report, text_part(word, slash + 1, length - slash - 2), "a time", 1,
@@ -139,6 +161,8 @@ void config_set_learn(struct config_parser *parser, struct config_text value)
 }
 
 /* "N" or "N-M" */
+/*@ requires \valid(parser) && slice_readable(item.text) && \valid(out) && \separated(parser, out);
+    assigns parser->report.count, *out; */
 static bool parse_range(struct config_parser *parser, struct config_text item, const char *noun, uint32_t most,
                         struct config_range *out)
 {
@@ -146,6 +170,9 @@ static bool parse_range(struct config_parser *parser, struct config_text item, c
     uint64_t first = 0;
     uint64_t last = 0;
 
+    /*@ loop invariant 0 <= dash <= item.text.length;
+        loop assigns dash;
+        loop variant item.text.length - dash; */
     while (dash < item.text.length && item.text.at[dash] != '-')
         dash++;
     if (!text_value_number(&parser->report, text_part(item, 0, dash), noun, 0, most, &first))
@@ -163,11 +190,20 @@ static bool parse_range(struct config_parser *parser, struct config_text item, c
     return true;
 }
 
+/*@ requires \valid(parser) && slice_readable(value.text) && \valid(count) && *count <= CONFIG_MAX_ALLOWED;
+    requires \valid(ranges + (0 .. CONFIG_MAX_ALLOWED - 1)) && \separated(parser, count) &&
+      \separated(parser, ranges + (0 .. CONFIG_MAX_ALLOWED - 1)) &&
+      \separated(count, ranges + (0 .. CONFIG_MAX_ALLOWED - 1));
+    assigns parser->report.count, *count, ranges[0 .. CONFIG_MAX_ALLOWED - 1];
+    ensures *count <= CONFIG_MAX_ALLOWED; */
 static void set_ranges(struct config_parser *parser, struct config_text value, const char *noun, uint32_t most,
                        struct config_range *ranges, uint32_t *count)
 {
     struct config_text item;
 
+    /*@ loop invariant *count <= CONFIG_MAX_ALLOWED && slice_readable(value.text);
+        loop assigns value, item, parser->report.count, *count, ranges[0 .. CONFIG_MAX_ALLOWED - 1];
+        loop variant items_left(value.text); */
     while (text_item_next(&value, &item)) {
         if (*count == CONFIG_MAX_ALLOWED) {
             text_error(&parser->report, item, "too many ranges", "expected at most %d in a line", CONFIG_MAX_ALLOWED);

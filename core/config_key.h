@@ -30,6 +30,22 @@ struct config_parser {
     bool version_good;
 };
 
+/*@ predicate partition_usable(struct config_partition *p) =
+      p->cpu_count <= CONFIG_MAX_CPUS && p->module_count <= CONFIG_MAX_MODULES &&
+      p->allowed_port_count <= CONFIG_MAX_ALLOWED && p->allowed_msr_count <= CONFIG_MAX_ALLOWED &&
+      BOOT_LINUX <= p->boot <= BOOT_FLAT;
+
+    // The partition that is being read is the last one.
+    predicate parser_usable(struct config_parser *p) =
+      \valid(p) && \valid(p->config) && \separated(p, p->config) &&
+      p->config->partition_count <= CONFIG_MAX_PARTITIONS &&
+      (\forall integer i; 0 <= i < p->config->partition_count ==> partition_usable(&p->config->partitions[i])) &&
+      (p->partition == \null || (0 < p->config->partition_count &&
+        p->partition == &p->config->partitions[p->config->partition_count - 1]));
+
+    predicate in_partition(struct config_parser *p) =
+      parser_usable(p) && p->partition != \null && \valid(p->partition) && \separated(p, p->partition); */
+
 struct config_key {
     const char *name;
     void (*set)(struct config_parser *parser, struct config_text value); /* reports its own errors */
@@ -44,19 +60,40 @@ struct config_keys {
     const struct config_key *keys;
 };
 
+/*@ predicate keys_readable(struct config_keys *k) =
+      \valid_read(k) && k->count <= CONFIG_MAX_KEYS && \valid_read(k->keys + (0 .. k->count - 1)); */
+
 extern const struct config_keys config_top_keys;
 extern const struct config_keys config_box_keys;
 extern const struct config_keys config_partition_keys;
 
 /* Setters of core/config_fault.c: fault.CLASS, learn, allow.port, allow.msr. */
 #define CONFIG_FAULT_PREFIX "fault."
+/*@ requires in_partition(parser) && \valid_read(parser->key) && slice_readable(value.text);
+    assigns parser->report.count, *parser->partition;
+    ensures in_partition(parser); */
 void config_set_fault(struct config_parser *parser, struct config_text value);
+/*@ requires in_partition(parser) && slice_readable(value.text);
+    assigns parser->report.count, *parser->partition;
+    ensures in_partition(parser); */
 void config_set_learn(struct config_parser *parser, struct config_text value);
+/*@ requires in_partition(parser) && slice_readable(value.text);
+    assigns parser->report.count, *parser->partition;
+    ensures in_partition(parser); */
 void config_set_allowed_ports(struct config_parser *parser, struct config_text value);
+/*@ requires in_partition(parser) && slice_readable(value.text);
+    assigns parser->report.count, *parser->partition;
+    ensures in_partition(parser); */
 void config_set_allowed_msrs(struct config_parser *parser, struct config_text value);
 
 /* Fills in what a new partition has before its first key. */
+/*@ requires \valid(partition);
+    assigns *partition;
+    ensures partition_usable(partition); */
 void config_partition_defaults(struct config_partition *partition);
 
 /* Reports what is missing from a partition's section, or does not go together. To be called at its end. */
+/*@ requires in_partition(parser);
+    assigns parser->report.count, parser->partition->entry;
+    ensures in_partition(parser); */
 void config_partition_finish(struct config_parser *parser);

@@ -42,8 +42,13 @@ void config_partition_defaults(struct config_partition *partition)
     partition->on_stop = ON_STOP_STAY;
 }
 
+/*@ requires \valid_read(partition) && partition->cpu_count <= CONFIG_MAX_CPUS;
+    assigns \nothing; */
 static bool has_cpu(const struct config_partition *partition, uint64_t cpu)
 {
+    /*@ loop invariant 0 <= i <= partition->cpu_count;
+        loop assigns i;
+        loop variant partition->cpu_count - i; */
     for (uint32_t i = 0; i < partition->cpu_count; i++)
         if (partition->cpus[i] == cpu)
             return true;
@@ -51,10 +56,17 @@ static bool has_cpu(const struct config_partition *partition, uint64_t cpu)
 }
 
 /* "N" or "N-M", both CPU numbers. */
+/*@ requires \valid(parser) && slice_readable(item.text) && \valid(first) && \valid(last);
+    requires \separated(parser, first, last);
+    assigns parser->report.count, *first, *last;
+    ensures \result ==> *first <= UINT32_MAX && *last <= UINT32_MAX; */
 static bool parse_cpu_range(struct config_parser *parser, struct config_text item, uint64_t *first, uint64_t *last)
 {
     size_t dash = 0;
 
+    /*@ loop invariant 0 <= dash <= item.text.length;
+        loop assigns dash;
+        loop variant item.text.length - dash; */
     while (dash < item.text.length && item.text.at[dash] != '-')
         dash++;
     if (!text_value_number(&parser->report, text_part(item, 0, dash), "a CPU number", 0, UINT32_MAX, first))
@@ -66,6 +78,9 @@ static bool parse_cpu_range(struct config_parser *parser, struct config_text ite
                              UINT32_MAX, last);
 }
 
+/*@ requires in_partition(parser) && slice_readable(item.text);
+    assigns parser->report.count, parser->partition->cpu_count, parser->partition->cpus[0 .. CONFIG_MAX_CPUS - 1];
+    ensures in_partition(parser); */
 static bool add_cpus(struct config_parser *parser, struct config_text item)
 {
     struct config_partition *partition = parser->partition;
@@ -83,6 +98,10 @@ static bool add_cpus(struct config_parser *parser, struct config_text item)
         text_error(&parser->report, item, "too many CPUs", "expected at most %d in a partition", CONFIG_MAX_CPUS);
         return false;
     }
+    /*@ loop invariant first <= cpu <= last + 1 && in_partition(parser);
+        loop invariant partition->cpu_count == \at(partition->cpu_count, LoopEntry) + cpu - first;
+        loop assigns cpu, parser->report.count, partition->cpu_count, partition->cpus[0 .. CONFIG_MAX_CPUS - 1];
+        loop variant last - cpu; */
     for (uint64_t cpu = first; cpu <= last; cpu++) {
         if (has_cpu(partition, cpu)) {
             text_error(&parser->report, item, "CPU listed twice", "expected CPU %lu once", cpu);
@@ -93,16 +112,26 @@ static bool add_cpus(struct config_parser *parser, struct config_text item)
     return true;
 }
 
+/*@ requires in_partition(parser) && slice_readable(value.text);
+    assigns parser->report.count, *parser->partition;
+    ensures in_partition(parser); */
 static void set_cpus(struct config_parser *parser, struct config_text value)
 {
     struct config_text item;
 
     parser->partition->cpus_place = value.place;
+    /*@ loop invariant in_partition(parser) && slice_readable(value.text);
+        loop assigns value, item, parser->report.count, parser->partition->cpu_count,
+          parser->partition->cpus[0 .. CONFIG_MAX_CPUS - 1];
+        loop variant items_left(value.text); */
     while (text_item_next(&value, &item))
         if (!add_cpus(parser, item))
             return;
 }
 
+/*@ requires in_partition(parser) && slice_readable(value.text);
+    assigns parser->report.count, *parser->partition;
+    ensures in_partition(parser); */
 static void set_memory(struct config_parser *parser, struct config_text value)
 {
     uint64_t size = 0;
@@ -117,6 +146,8 @@ static void set_memory(struct config_parser *parser, struct config_text value)
 }
 
 /* A word that can be the name of a module of this machine. */
+/*@ requires \valid(parser) && slice_readable(value.text) && \valid(out) && \separated(parser, out);
+    assigns parser->report.count, *out; */
 static bool parse_module_name(struct config_parser *parser, struct config_text value, struct config_text *out)
 {
     struct config_text rest = value;
@@ -135,55 +166,98 @@ static bool parse_module_name(struct config_parser *parser, struct config_text v
     return true;
 }
 
+/*@ requires in_partition(parser) && slice_readable(value.text);
+    assigns parser->report.count, *parser->partition;
+    ensures in_partition(parser); */
 static void set_kernel(struct config_parser *parser, struct config_text value)
 {
     (void)!parse_module_name(parser, value, &parser->partition->kernel);
 }
 
+/*@ requires in_partition(parser) && slice_readable(value.text);
+    assigns parser->report.count, *parser->partition;
+    ensures in_partition(parser); */
 static void set_initrd(struct config_parser *parser, struct config_text value)
 {
     (void)!parse_module_name(parser, value, &parser->partition->initrd);
 }
 
-static void set_modules(struct config_parser *parser, struct config_text value)
+/*@ requires in_partition(parser) && slice_readable(item.text);
+    assigns parser->report.count, parser->partition->module_count,
+      parser->partition->modules[0 .. CONFIG_MAX_MODULES - 1];
+    ensures in_partition(parser); */
+static bool add_module(struct config_parser *parser, struct config_text item)
 {
     struct config_partition *partition = parser->partition;
-    struct config_text item;
+    struct config_text name;
 
-    while (text_item_next(&value, &item)) {
-        if (partition->module_count == CONFIG_MAX_MODULES) {
-            text_error(&parser->report, item, "too many modules", "expected at most %d in a partition",
-                       CONFIG_MAX_MODULES);
-            return;
-        }
-        if (!parse_module_name(parser, item, &partition->modules[partition->module_count]))
-            return;
-        partition->module_count++;
+    if (partition->module_count == CONFIG_MAX_MODULES) {
+        text_error(&parser->report, item, "too many modules", "expected at most %d in a partition", CONFIG_MAX_MODULES);
+        return false;
     }
+    if (!parse_module_name(parser, item, &name))
+        return false;
+    partition->modules[partition->module_count] = name;
+    /*@ assert in_partition(parser) && partition->module_count < CONFIG_MAX_MODULES; */
+    partition->module_count++;
+    return true;
 }
 
+/*@ requires in_partition(parser) && slice_readable(value.text);
+    assigns parser->report.count, *parser->partition;
+    ensures in_partition(parser); */
+static void set_modules(struct config_parser *parser, struct config_text value)
+{
+    struct config_text item;
+
+    /*@ loop invariant in_partition(parser) && slice_readable(value.text);
+        loop invariant parser->partition == \at(parser->partition, Pre);
+        loop assigns value, item, parser->report.count, *\at(parser->partition, Pre);
+        loop variant items_left(value.text); */
+    while (text_item_next(&value, &item))
+        if (!add_module(parser, item))
+            return;
+}
+
+/*@ requires in_partition(parser) && slice_readable(value.text);
+    assigns parser->report.count, *parser->partition;
+    ensures in_partition(parser); */
 static void set_cmdline(struct config_parser *parser, struct config_text value) { parser->partition->cmdline = value; }
 
+/*@ requires in_partition(parser) && slice_readable(value.text);
+    assigns parser->report.count, *parser->partition;
+    ensures in_partition(parser); */
 static void set_load(struct config_parser *parser, struct config_text value)
 {
     parser->partition->load_place = value.place;
     (void)!text_value_size(&parser->report, value, "an address", MAX_ADDRESS - 1, &parser->partition->load);
 }
 
+/*@ requires in_partition(parser) && slice_readable(value.text);
+    assigns parser->report.count, *parser->partition;
+    ensures in_partition(parser); */
 static void set_entry(struct config_parser *parser, struct config_text value)
 {
     (void)!text_value_size(&parser->report, value, "an address", MAX_ADDRESS - 1, &parser->partition->entry);
 }
 
+/*@ requires in_partition(parser) && slice_readable(value.text);
+    assigns parser->report.count, parser->boot_bad, *parser->partition;
+    ensures in_partition(parser); */
 static void set_boot(struct config_parser *parser, struct config_text value)
 {
     int choice = 0;
-    if (text_value_choice(&parser->report, value, boots, array_size(boots), &choice))
+    if (text_value_choice(&parser->report, value, boots, array_size(boots), &choice)) {
+        /*@ admit BOOT_LINUX <= choice <= BOOT_FLAT; */
         parser->partition->boot = (enum boot_protocol)choice;
-    else
+    } else {
         parser->boot_bad = true;
+    }
 }
 
+/*@ requires in_partition(parser) && slice_readable(value.text);
+    assigns parser->report.count, *parser->partition;
+    ensures in_partition(parser); */
 static void set_console(struct config_parser *parser, struct config_text value)
 {
     int choice = 0;
@@ -191,6 +265,9 @@ static void set_console(struct config_parser *parser, struct config_text value)
         parser->partition->console = (enum partition_console)choice;
 }
 
+/*@ requires in_partition(parser) && slice_readable(value.text);
+    assigns parser->report.count, *parser->partition;
+    ensures in_partition(parser); */
 static void set_interrupts(struct config_parser *parser, struct config_text value)
 {
     int choice = 0;
@@ -199,11 +276,17 @@ static void set_interrupts(struct config_parser *parser, struct config_text valu
     parser->partition->interrupts_place = value.place;
 }
 
+/*@ requires in_partition(parser) && slice_readable(value.text);
+    assigns parser->report.count, *parser->partition;
+    ensures in_partition(parser); */
 static void set_acceleration(struct config_parser *parser, struct config_text value)
 {
     text_value_yes_no(&parser->report, value, &parser->partition->acceleration);
 }
 
+/*@ requires in_partition(parser) && slice_readable(value.text);
+    assigns parser->report.count, *parser->partition;
+    ensures in_partition(parser); */
 static void set_start(struct config_parser *parser, struct config_text value)
 {
     int choice = 0;
@@ -211,6 +294,9 @@ static void set_start(struct config_parser *parser, struct config_text value)
         parser->partition->start = (enum start_mode)choice;
 }
 
+/*@ requires in_partition(parser) && slice_readable(value.text);
+    assigns parser->report.count, *parser->partition;
+    ensures in_partition(parser); */
 static void set_on_stop(struct config_parser *parser, struct config_text value)
 {
     int choice = 0;
@@ -254,6 +340,8 @@ _Static_assert(array_size(partition_keys) <= CONFIG_MAX_KEYS, "config_parser.see
 const struct config_keys config_partition_keys = {"[partition NAME]", array_size(partition_keys), partition_keys};
 
 /* Whether the key and the partition's boot protocol go together; `given`: the key stands in the text. */
+/*@ requires in_partition(parser) && \valid_read(key);
+    assigns \nothing; */
 static bool key_fits(const struct config_parser *parser, const struct config_key *key, bool given)
 {
     /* With an unknown protocol only what is the same for all can be judged. */
@@ -262,11 +350,31 @@ static bool key_fits(const struct config_parser *parser, const struct config_key
     return (key->boots & 1u << parser->partition->boot) != 0;
 }
 
+/*@ requires in_partition(parser) && \valid_read(key);
+    assigns parser->report.count; */
+static void report_unfit_key(struct config_parser *parser, const struct config_key *key, struct config_place seen)
+{
+    struct config_text name = {{key->name, strlen(key->name)}, seen};
+    text_error(&parser->report, name, "key of another boot protocol", "expected no such key with boot = %s",
+               boot_protocol_name(parser->partition->boot));
+}
+
+/*@ requires in_partition(parser) && \valid_read(key);
+    assigns parser->report.count; */
+static void report_missing_key(struct config_parser *parser, const struct config_key *key)
+{
+    const struct config_partition *partition = parser->partition;
+    struct config_text name = {{partition->name, strlen(partition->name)}, partition->place};
+    text_error(&parser->report, name, "key missing in partition", "expected a line such as '%s'", key->example);
+}
+
 void config_partition_finish(struct config_parser *parser)
 {
     struct config_partition *partition = parser->partition;
-    struct slice name = {partition->name, strlen(partition->name)};
 
+    /*@ loop invariant 0 <= i <= array_size(partition_keys) && in_partition(parser);
+        loop assigns i, parser->report.count;
+        loop variant array_size(partition_keys) - i; */
     for (size_t i = 0; i < array_size(partition_keys); i++) {
         const struct config_key *key = &partition_keys[i];
         struct config_place seen = parser->seen[i];
@@ -274,12 +382,9 @@ void config_partition_finish(struct config_parser *parser)
         bool fits = key_fits(parser, key, given);
 
         if (given && !fits)
-            text_error(&parser->report, (struct config_text){{key->name, strlen(key->name)}, seen},
-                       "key of another boot protocol", "expected no such key with boot = %s",
-                       boot_protocol_name(partition->boot));
+            report_unfit_key(parser, key, seen);
         else if (!given && fits && key->example != NULL)
-            text_error(&parser->report, (struct config_text){name, partition->place}, "key missing in partition",
-                       "expected a line such as '%s'", key->example);
+            report_missing_key(parser, key);
     }
     if (parser->seen[KEY_ENTRY].line == 0)
         partition->entry = partition->load;

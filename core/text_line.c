@@ -26,7 +26,7 @@ struct config_text text_trim(struct config_text t)
 }
 
 /* Index of the first `byte`, or the length. */
-/*@ requires readable_text(s) && from <= s.length;
+/*@ requires slice_readable(s) && from <= s.length;
     assigns \nothing;
     ensures from <= \result <= s.length; */
 static size_t find(struct slice s, size_t from, char byte)
@@ -41,7 +41,7 @@ static size_t find(struct slice s, size_t from, char byte)
 }
 
 /* Index of the '#' that starts a comment, or the length. */
-/*@ requires readable_text(s);
+/*@ requires slice_readable(s);
     assigns \nothing;
     ensures \result <= s.length; */
 static size_t find_comment(struct slice s)
@@ -56,7 +56,7 @@ static size_t find_comment(struct slice s)
 }
 
 /* Whether from there on the line holds nothing, or blanks and a comment. */
-/*@ requires readable_text(s) && from <= s.length;
+/*@ requires slice_readable(s) && from <= s.length;
     assigns \nothing; */
 static bool only_comment_follows(struct slice s, size_t from)
 {
@@ -73,7 +73,7 @@ static bool only_comment_follows(struct slice s, size_t from)
  * Index of the quote that closes the one at `open`: the first with nothing but a comment after it,
  * since a kernel command line has quotes of its own. Or the length.
  */
-/*@ requires readable_text(s) && open < s.length;
+/*@ requires slice_readable(s) && open < s.length;
     assigns \nothing;
     ensures open < \result <= s.length; */
 static size_t find_closing_quote(struct slice s, size_t open)
@@ -88,7 +88,7 @@ static size_t find_closing_quote(struct slice s, size_t open)
 }
 
 /* False, reported, at the first byte of [0, length) that is neither printable ASCII nor a tab. */
-/*@ requires \valid(report) && readable_text(t.text);
+/*@ requires \valid(report) && slice_readable(t.text);
     assigns report->count; */
 static bool check_bytes(struct text_report *report, struct config_text t)
 {
@@ -106,11 +106,11 @@ static bool check_bytes(struct text_report *report, struct config_text t)
     return true;
 }
 
-/*@ requires \valid(report) && \valid(line) && \separated(report, line) && readable_text(content.text);
+/*@ requires \valid(report) && \valid(line) && \separated(report, line) && slice_readable(content.text);
     requires content.text.length != 0;
     assigns report->count, line->kind, line->damaged, line->name, line->value;
-    ensures readable_text(line->name.text);
-    ensures readable_text(line->value.text); */
+    ensures slice_readable(line->name.text);
+    ensures slice_readable(line->value.text); */
 static void parse_section(struct text_report *report, struct config_text content, struct text_line *line)
 {
     size_t close = find(content.text, 1, ']');
@@ -129,11 +129,11 @@ static void parse_section(struct text_report *report, struct config_text content
 }
 
 /* The caller has cut the comment off, behind the value's quotes if it has any. */
-/*@ requires \valid(report) && \valid(line) && \separated(report, line) && readable_text(content.text);
+/*@ requires \valid(report) && \valid(line) && \separated(report, line) && slice_readable(content.text);
     requires equals < content.text.length;
     assigns report->count, line->kind, line->damaged, line->name, line->value;
-    ensures readable_text(line->name.text);
-    ensures readable_text(line->value.text); */
+    ensures slice_readable(line->name.text);
+    ensures slice_readable(line->value.text); */
 static void parse_key(struct text_report *report, struct config_text content, size_t equals, struct text_line *line)
 {
     line->kind = TEXT_LINE_KEY;
@@ -157,9 +157,9 @@ static void parse_key(struct text_report *report, struct config_text content, si
 }
 
 /* The part of the line before any comment, without blanks around it. */
-/*@ requires readable_text(whole.text);
+/*@ requires slice_readable(whole.text);
     assigns \nothing;
-    ensures readable_text(\result.text); */
+    ensures slice_readable(\result.text); */
 static struct config_text cut_comment(struct config_text whole)
 {
     size_t comment = find_comment(whole.text);
@@ -182,10 +182,11 @@ static struct config_text cut_comment(struct config_text whole)
 }
 
 /* False when there is nothing on the line. */
-/*@ requires \valid(report) && \valid(line) && \separated(report, line) && readable_text(whole.text);
+/*@ requires \valid(report) && \valid(line) && \separated(report, line) && slice_readable(whole.text);
     assigns report->count, *line;
-    ensures \result ==> readable_text(line->name.text);
-    ensures \result ==> readable_text(line->value.text); */
+    ensures \result ==> slice_readable(line->whole.text);
+    ensures \result ==> slice_readable(line->name.text);
+    ensures \result ==> slice_readable(line->value.text); */
 static bool parse_line(struct text_report *report, struct config_text whole, struct text_line *line)
 {
     struct config_text content = cut_comment(whole);
@@ -219,10 +220,10 @@ void text_lines_init(struct text_lines *lines, struct text_report *report, const
 }
 
 /* Takes the next line, without its end, off the front of the rest. */
-/*@ requires \valid(lines) && readable_text(lines->rest) && lines->rest.length != 0;
+/*@ requires \valid(lines) && slice_readable(lines->rest) && lines->rest.length != 0;
     assigns lines->rest, lines->number;
-    ensures readable_text(lines->rest) && lines->rest.length < \old(lines->rest.length);
-    ensures readable_text(\result.text); */
+    ensures slice_readable(lines->rest) && lines->rest.length < \old(lines->rest.length);
+    ensures slice_readable(\result.text); */
 static struct config_text take_line(struct text_lines *lines)
 {
     struct slice rest = lines->rest;
@@ -238,7 +239,7 @@ static struct config_text take_line(struct text_lines *lines)
 
 bool text_lines_next(struct text_lines *lines, struct text_line *line)
 {
-    /*@ loop invariant readable_text(lines->rest);
+    /*@ loop invariant slice_readable(lines->rest) && lines->rest.length <= \at(lines->rest.length, Pre);
         loop assigns lines->rest, lines->number, *line, lines->report->count;
         loop variant lines->rest.length; */
     while (lines->rest.length != 0)

@@ -33,33 +33,39 @@ struct text_lines {
 /* `text` may be NULL when length is 0. */
 /*@ requires \valid(lines) && (length == 0 || \valid_read(text + (0 .. length - 1)));
     assigns *lines;
-    ensures readable_text(lines->rest) && lines->report == report; */
+    ensures slice_readable(lines->rest) && lines->report == report; */
 void text_lines_init(struct text_lines *lines, struct text_report *report, const char *text, size_t length);
 
 /* The next line that holds something, reported when it is bad; false at the end of the text. */
 /*@ requires \valid(lines) && \valid(line) && \valid(lines->report);
-    requires \separated(lines, line, lines->report) && readable_text(lines->rest);
+    requires \separated(lines, line, lines->report) && slice_readable(lines->rest);
     assigns lines->rest, lines->number, *line, lines->report->count;
-    ensures readable_text(lines->rest);
-    ensures \result ==> readable_text(line->name.text);
-    ensures \result ==> readable_text(line->value.text); */
+    ensures slice_readable(lines->rest);
+    ensures \result ==> slice_readable(line->whole.text);
+    ensures \result ==> slice_readable(line->name.text);
+    ensures \result ==> slice_readable(line->value.text);
+    ensures \result ==> lines->rest.length < \old(lines->rest.length); */
 bool must_check text_lines_next(struct text_lines *lines, struct text_line *line);
 
 /* Takes the next word, up to white space, off the front of `rest`; false when there is none. */
-/*@ requires \valid(rest) && \valid(word) && \separated(rest, word) && readable_text(rest->text);
+/*@ requires \valid(rest) && \valid(word) && \separated(rest, word) && slice_readable(rest->text);
     assigns *rest, *word;
-    ensures readable_text(rest->text) && readable_text(word->text) && (\result <==> word->text.length != 0); */
+    ensures slice_readable(rest->text) && slice_readable(word->text) && (\result <==> word->text.length != 0); */
 bool must_check text_word_next(struct config_text *rest, struct config_text *word);
 
+/*@ // What text_item_next leaves: at most as many pieces.
+    logic integer items_left(struct slice s) = s.length + (s.at == \null ? 0 : 1); */
+
 /* Takes the next piece of a comma list, which may be empty; false after the last (rest->text.at is NULL then). */
-/*@ requires \valid(rest) && \valid(item) && \separated(rest, item) && readable_text(rest->text);
+/*@ requires \valid(rest) && \valid(item) && \separated(rest, item) && slice_readable(rest->text);
     assigns *rest, *item;
-    ensures readable_text(rest->text);
-    ensures \result ==> readable_text(item->text); */
+    ensures slice_readable(rest->text);
+    ensures \result ==> slice_readable(item->text);
+    ensures \result ==> items_left(rest->text) < \old(items_left(rest->text)); */
 bool must_check text_item_next(struct config_text *rest, struct config_text *item);
 
 /* Without the white space around it. */
-/*@ requires readable_text(t.text);
+/*@ requires slice_readable(t.text);
     assigns \nothing;
-    ensures readable_text(\result.text); */
+    ensures slice_readable(\result.text); */
 struct config_text text_trim(struct config_text t);

@@ -25,7 +25,8 @@ struct rows {
 };
 
 /* Fills current.at[] for the letter a[i], where i counts from 1. */
-/*@ requires \valid(rows) && readable_word(a) && readable_word(b) && 1 <= i <= a.length && b.length <= TEXT_NEAREST_MAX;
+/*@ requires \valid(rows) && slice_readable(a) && slice_readable(b);
+    requires 1 <= i <= a.length && b.length <= TEXT_NEAREST_MAX;
     assigns rows->current.at[0 .. b.length]; */
 static void next_row(struct rows *rows, struct slice a, struct slice b, size_t i)
 {
@@ -42,7 +43,7 @@ static void next_row(struct rows *rows, struct slice a, struct slice b, size_t i
     }
 }
 
-/*@ requires readable_word(a) && readable_word(b) && a.length <= TEXT_NEAREST_MAX && b.length <= TEXT_NEAREST_MAX;
+/*@ requires slice_readable(a) && slice_readable(b) && a.length <= TEXT_NEAREST_MAX && b.length <= TEXT_NEAREST_MAX;
     assigns \nothing; */
 static uint32_t distance(struct slice a, struct slice b)
 {

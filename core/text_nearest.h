@@ -13,12 +13,10 @@ struct text_nearest {
     uint32_t distance;
 };
 
-/*@ predicate readable_word(struct slice s) = s.length == 0 || \valid_read(s.at + (0 .. s.length - 1)); */
-
 /*@ requires \valid(nearest);
     assigns *nearest;
     ensures nearest->word == word; */
 void text_nearest_init(struct text_nearest *nearest, struct slice word);
-/*@ requires \valid(nearest) && readable_word(nearest->word);
+/*@ requires \valid(nearest) && slice_readable(nearest->word);
     assigns nearest->name, nearest->distance; */
 void text_nearest_consider(struct text_nearest *nearest, const char *name);

@@ -17,16 +17,14 @@ struct text_report {
     unsigned count; /* errors so far */
 };
 
-/*@ predicate readable_text(struct slice s) = s.length == 0 || \valid_read(s.at + (0 .. s.length - 1)); */
-
 /* One error. `hint` says what was expected and goes between the parentheses. */
-/*@ requires \valid(report) && readable_text(at.text);
+/*@ requires \valid(report) && slice_readable(at.text);
     assigns report->count; */
 void text_error(struct text_report *report, struct config_text at, const char *what, const char *hint, ...)
     __attribute__((format(printf, 4, 5)));
 
 /* The same in pieces: the hint is what the caller prints on the returned sink before text_error_close. */
-/*@ requires \valid(report) && readable_text(at.text);
+/*@ requires \valid(report) && slice_readable(at.text);
     assigns report->count; */
 struct sink *text_error_open(struct text_report *report, struct config_text at, const char *what);
 /*@ requires \valid_read(report);
@@ -39,7 +37,7 @@ void text_error_close(struct text_report *report);
 void text_report_finish(struct text_report *report);
 
 /* `text` between single quotes on one line: other bytes than printable ASCII as \xNN, a long text cut. */
-/*@ requires readable_text(text);
+/*@ requires slice_readable(text);
     assigns \nothing; */
 void text_print_quoted(struct sink *out, struct slice text);
 

@@ -22,7 +22,7 @@ static uint32_t digit_value(char c)
     return 16;
 }
 
-/*@ requires readable_text(s) && \valid(out);
+/*@ requires slice_readable(s) && \valid(out);
     assigns *out;
     ensures \result == DIGITS_GOOD || \result == DIGITS_BAD || \result == DIGITS_TOO_LARGE; */
 static enum digits parse_digits(struct slice s, uint64_t *out)
@@ -70,7 +70,7 @@ bool text_value_number(struct text_report *report, struct config_text text, cons
 }
 
 /* How far the unit at the end of a size shifts its number to the left; 0: there is no unit. */
-/*@ requires readable_text(s);
+/*@ requires slice_readable(s);
     assigns \nothing;
     ensures \result <= 40 && (\result != 0 ==> s.length != 0); */
 static uint32_t unit_shift(struct slice s)
@@ -108,7 +108,7 @@ bool text_value_size(struct text_report *report, struct config_text text, const 
     return true;
 }
 
-/*@ requires \valid_read(choices + (0 .. count - 1)) && \valid(report) && readable_text(text.text);
+/*@ requires \valid_read(choices + (0 .. count - 1)) && \valid(report) && slice_readable(text.text);
     assigns report->count; */
 static void report_choice(struct text_report *report, struct config_text text, const struct text_choice *choices,
                           size_t count)

@@ -12,26 +12,28 @@ struct text_choice {
 };
 
 /* Decimal or 0x hexadecimal, from min to max. `noun`: what it is, such as "a CPU number". */
-/*@ requires \valid(report) && \valid(out) && \separated(report, out) && readable_text(text.text);
-    assigns *out, report->count; */
+/*@ requires \valid(report) && \valid(out) && \separated(report, out) && slice_readable(text.text);
+    assigns *out, report->count;
+    ensures \result ==> min <= *out <= max; */
 bool must_check text_value_number(struct text_report *report, struct config_text text, const char *noun, uint64_t min,
                                   uint64_t max, uint64_t *out);
 
 /* Bytes: a number, with K, M, G or T for the powers of 1024, from 0 to max. */
-/*@ requires \valid(report) && \valid(out) && \separated(report, out) && readable_text(text.text);
+/*@ requires \valid(report) && \valid(out) && \separated(report, out) && slice_readable(text.text);
     assigns *out, report->count; */
 bool must_check text_value_size(struct text_report *report, struct config_text text, const char *noun, uint64_t max,
                                 uint64_t *out);
 
 /* One word of a list. */
 /*@ requires \valid_read(choices + (0 .. count - 1));
-    requires \valid(report) && \valid(out) && \separated(report, out) && readable_text(text.text);
-    assigns *out, report->count; */
+    requires \valid(report) && \valid(out) && \separated(report, out) && slice_readable(text.text);
+    assigns *out, report->count;
+    ensures \result ==> \exists integer i; 0 <= i < count && *out == choices[i].value; */
 bool must_check text_value_choice(struct text_report *report, struct config_text text,
                                   const struct text_choice *choices, size_t count, int *out);
 
 /* "yes" or "no"; nobody needs to know whether it was neither. */
-/*@ requires \valid(report) && \valid(out) && \separated(report, out) && readable_text(text.text);
+/*@ requires \valid(report) && \valid(out) && \separated(report, out) && slice_readable(text.text);
     assigns *out, report->count; */
 void text_value_yes_no(struct text_report *report, struct config_text text, bool *out);
 

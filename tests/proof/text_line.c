@@ -1,7 +1,7 @@
 /* Cuts any text into lines, names and values: WP. */
 #include "core/text_report.h"
 
-/*@ requires \valid(report) && readable_text(at.text);
+/*@ requires \valid(report) && slice_readable(at.text);
     assigns report->count; */
 void text_error(struct text_report *report, struct config_text at, const char *what, const char *hint, ...);
 /*@ assigns \nothing; */

@@ -7,7 +7,7 @@ void sink_print(struct sink *sink, const char *format, ...);
 void sink_vprint(struct sink *sink, const char *format, va_list arguments);
 /*@ assigns \nothing; */
 void sink_print_size(struct sink *sink, uint64_t bytes);
-/*@ requires readable_text(s);
+/*@ requires slice_readable(s);
     assigns \nothing; */
 bool slice_equals(struct slice s, const char *text);
 /*@ assigns \nothing;
