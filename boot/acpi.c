@@ -33,9 +33,8 @@ static uint8_t sum(const uint8_t *bytes, size_t size)
     return total;
 }
 
-bool acpi_rsdp_valid(const uint8_t *rsdp, size_t size, const char *place, struct sink *errors)
+bool acpi_rsdp_valid(const uint8_t *bytes, size_t size, const char *place, struct sink *errors)
 {
-    const uint8_t *bytes = rsdp;
     if (size < ACPI_RSDP_SIZE_1) {
         sink_print(errors, "%s: RSDP of %zu bytes, expected %d or more\n", place, size, ACPI_RSDP_SIZE_1);
         return false;

@@ -14,7 +14,7 @@ enum {
  * Whether `size` bytes hold an RSDP: signature, length and checksums. Of revision 2 the first 20 bytes are enough: then
  * only the RSDT can be found by it. When not, one line on `errors` that begins with `place`.
  */
-bool must_check acpi_rsdp_valid(const uint8_t *rsdp, size_t size, const char *place, struct sink *errors);
+bool must_check acpi_rsdp_valid(const uint8_t *bytes, size_t size, const char *place, struct sink *errors);
 
 /*
  * Reads RSDT or XSDT, MADT and FADT, starting at a copy of the RSDP (`size` bytes, 0 when there is none), into

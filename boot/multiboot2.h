@@ -36,6 +36,7 @@ struct multiboot2_info {
 
     predicate has_usable_region(struct machine *m) =
       \exists integer i; 0 <= i < m->region_count && m->regions[i].kind == MEMORY_USABLE; */
+
 /*
  * Parses the structure at `info`, of which `size` bytes may be read (a copy: nothing else may change it), into
  * out->regions, out->modules and *extra; what these held before is replaced, out->rsdp becomes 0.
