@@ -7,9 +7,9 @@ FUZZ_NAMES  := $(patsubst tests/fuzz/fuzz_%.c,%,$(wildcard tests/fuzz/fuzz_*.c))
 FUZZ_BIN    := $(FUZZ_NAMES:%=$(BUILD)/fuzz/bin/%)
 FUZZ_LIB    := $(BUILD)/fuzz/libpure.a
 FUZZ_O      := $(PURE_C:%.c=$(BUILD)/fuzz/%.o) $(UNIT_FAKES:%.c=$(BUILD)/fuzz/%.o)
-# Seconds for each target, inputs for each of the short run, and how many run at a time.
+# Seconds for each target, how long the short run is (inputs or seconds for each), and how many run at a time.
 SECONDS     ?= 60
-FUZZ_RUNS   ?= 20000
+FUZZ_SHORT  ?= 20000x
 FUZZ_JOBS   ?= $(shell nproc)
 
 $(BUILD)/fuzz/%.o: %.c
@@ -37,15 +37,16 @@ $(BUILD)/fuzz/seeds/.made: $(BUILD)/fuzz/make-seeds $(FUZZ_FOUND)
 	$(Q)rm -rf $(@D) && mkdir -p $(@D) && $< $(@D) $(FUZZ_FOUND) && touch $@
 
 ## make fuzz        every fuzz target for SECONDS=60
-## make fuzz-short  every fuzz target with the same FUZZ_RUNS=20000 inputs each time; a part of `make test`
+## make fuzz-short  every fuzz target with the same FUZZ_SHORT=20000x inputs each time, or for FUZZ_SHORT=60s with the
+##                  same ones in the same order; a part of `make test`
 .PHONY: fuzz fuzz-build fuzz-short
 fuzz-build: $(FUZZ_BIN) $(BUILD)/fuzz/seeds/.made
 fuzz: deps-test
 	@$(MAKE) --no-print-directory fuzz-build
-	@FUZZ_JOBS=$(FUZZ_JOBS) tests/fuzz/run.sh $(BUILD)/fuzz $(SECONDS)s $(FUZZ_NAMES)
+	@FUZZ_JOBS=$(FUZZ_JOBS) tests/fuzz/run.sh learn $(BUILD)/fuzz $(SECONDS)s $(FUZZ_NAMES)
 fuzz-short: deps-test
 	@$(MAKE) --no-print-directory fuzz-build
-	@FUZZ_JOBS=$(FUZZ_JOBS) tests/fuzz/run.sh $(BUILD)/fuzz $(FUZZ_RUNS)x $(FUZZ_NAMES)
+	@FUZZ_JOBS=$(FUZZ_JOBS) tests/fuzz/run.sh repeat $(BUILD)/fuzz $(FUZZ_SHORT) $(FUZZ_NAMES)
 
 ## make fuzz-keep   takes what the last runs have found, as few inputs as reach the same code, into tests/fuzz/corpus
 .PHONY: fuzz-keep

@@ -1,25 +1,29 @@
 #!/bin/sh
-# Runs fuzz targets: run.sh DIRECTORY LIMIT NAME... LIMIT is a time for each (60s), or a number of inputs (20000x): then
-# the run begins with the tree's inputs alone and a fixed seed, so that it is the same run on every computer. For each
-# target one line with what it did; for one that failed the end of its log, the input that broke it and how to run it
-# again. FUZZ_JOBS targets run at a time. Fails when one did.
+# Runs fuzz targets: run.sh learn|repeat DIRECTORY LIMIT NAME... `learn` goes on from what earlier runs have found;
+# `repeat` begins with the tree's inputs alone and a fixed seed, so that every computer tries the same inputs in the same
+# order. LIMIT is a time for each (60s), or a number of inputs (20000x). For each target one line with what it did; for one
+# that failed the end of its log, the input that broke it and how to run it again. FUZZ_JOBS targets run at a time. Fails
+# when one did.
 set -u
 here=$(dirname "$0")
 
-# One target: run.sh --one DIRECTORY LIMIT NAME
+# One target: run.sh --one learn|repeat DIRECTORY LIMIT NAME
 one() {
-    dir=$1 limit=$2 name=$3 alike=
+    mode=$1 dir=$2 limit=$3 name=$4 alike=
     log=$dir/log/$name.log learned=$dir/corpus/$name
     case $limit in
-    *x)
+    *x) until=-runs=${limit%x} ;;
+    *) until=-max_total_time=${limit%s} ;;
+    esac
+    if [ "$mode" = repeat ]; then
         learned=$dir/short/$name
         rm -rf "$learned"
-        until="-runs=${limit%x} -seed=1 -reload=0 -timeout=100"
+        until="$until -seed=1 -reload=0 -timeout=100"
         # Comparisons of addresses steer the mutator too; some containers do not let them be fixed.
         setarch -R true 2>/dev/null && alike="setarch -R"
-        ;;
-    *) until="-max_total_time=${limit%s} -timeout=10" ;;
-    esac
+    else
+        until="$until -timeout=10"
+    fi
     mkdir -p "$dir/log" "$learned" "$dir/crashes"
     set -- "$learned"
     for given in "$here/corpus/$name" "$dir/seeds/$name"; do
@@ -46,13 +50,17 @@ one() {
 }
 
 if [ "$1" = --one ]; then
-    one "$2" "$3" "$4"
+    one "$2" "$3" "$4" "$5"
     exit
 fi
-dir=$1 limit=$2
-shift 2
+mode=$1 dir=$2 limit=$3
+shift 3
+case $mode in
+learn | repeat) ;;
+*) echo "fuzz: '$mode', expected learn or repeat" >&2; exit 1 ;;
+esac
 [ $# -gt 0 ] || { echo "fuzz: no target" >&2; exit 1; }
-printf '%s\n' "$@" | xargs -P "${FUZZ_JOBS:-2}" -I NAME "$0" --one "$dir" "$limit" NAME
+printf '%s\n' "$@" | xargs -P "${FUZZ_JOBS:-2}" -I NAME "$0" --one "$mode" "$dir" "$limit" NAME
 status=$?
 if [ $status -eq 0 ]; then
     echo "fuzz: $# targets, none failed"
