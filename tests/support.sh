@@ -139,9 +139,8 @@ END
     reasons
     cat <<'END'
 
-What the emulators do not allow: memtest86+ runs all of its tests once on the QEMU machines, and the first ones on the Bochs
-machines, where two of the later ones take hours. GRUB's `reboot`, a triple fault, is not tried on bochs-svm: Bochs 2.7
-ends itself there.
+memtest86+ runs all of its tests once over all of its memory; on the Bochs machines with two million instructions a second,
+because two of its tests wait. GRUB's `reboot`, a triple fault, is not tried on bochs-svm: Bochs 2.7 ends itself there.
 
 END
     printf 'Results are of these builds of ringfence.elf (SHA-256): %s.\n' "$(builds)"
