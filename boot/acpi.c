@@ -18,10 +18,13 @@ enum {
     RSDP_LENGTH = 20,
     RSDP_XSDT = 24,
 
+    FADT_PM_TIMER = 76, /* a port */
+    FADT_PM_TIMER_LENGTH = 91,
     FADT_FLAGS = 112,
     FADT_RESET_REGISTER = 116, /* a generic address: space, width, offset, access size, 64-bit address */
     FADT_RESET_VALUE = 128,
     FADT_RESET_SUPPORTED = 1 << 10,
+    FADT_HARDWARE_REDUCED = 1 << 20,
     FADT_SPACE_IO = 1,
 };
 
@@ -120,8 +123,21 @@ static bool check_table(struct acpi_reader *reader, uint64_t address, const uint
     return false;
 }
 
+/* Where 32 bits of the timer are read; without ACPI's fixed hardware these fields mean nothing. */
+static void read_pm_timer(struct acpi_reader *reader, const struct acpi_table *fadt)
+{
+    uint8_t fixed[FADT_FLAGS + 4 - FADT_PM_TIMER];
+    if (fadt->length < FADT_FLAGS + 4)
+        return;
+    phys_read(hpa(fadt->address + FADT_PM_TIMER), fixed, sizeof fixed);
+    uint32_t port = load32(fixed);
+    if ((load32(fixed + FADT_FLAGS - FADT_PM_TIMER) & FADT_HARDWARE_REDUCED) == 0 &&
+        fixed[FADT_PM_TIMER_LENGTH - FADT_PM_TIMER] == 4 && port <= UINT16_MAX)
+        reader->out->pm_timer_port = (uint16_t)port;
+}
+
 /* A reset register in memory or PCI space is legal but not one that can be used from the panic path. */
-static void read_fadt(struct acpi_reader *reader, const struct acpi_table *fadt)
+static void read_reset_register(struct acpi_reader *reader, const struct acpi_table *fadt)
 {
     uint8_t reset[FADT_RESET_VALUE + 1 - FADT_FLAGS];
     if (fadt->length < FADT_RESET_VALUE + 1)
@@ -154,8 +170,10 @@ static void visit(struct acpi_reader *reader, uint64_t address, const char *root
             acpi_madt_read(reader, &table);
     } else if (!reader->has_fadt && memcmp(header, "FACP", 4) == 0) {
         reader->has_fadt = check_table(reader, address, header, "FACP", HEADER_SIZE, &table);
-        if (reader->has_fadt)
-            read_fadt(reader, &table);
+        if (reader->has_fadt) {
+            read_pm_timer(reader, &table);
+            read_reset_register(reader, &table);
+        }
     }
 }
 
@@ -198,6 +216,7 @@ bool acpi_parse(const void *rsdp, size_t size, uint32_t boot_apic_id, struct mac
     out->cpus[0] = (struct machine_cpu){.apic_id = boot_apic_id, .online = true};
     out->ioapic_count = 0;
     out->has_reset_register = false;
+    out->pm_timer_port = 0;
 
     if (size == 0) {
         sink_print(errors, "ACPI: no RSDP: only the boot CPU can be used\n");

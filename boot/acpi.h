@@ -1,5 +1,6 @@
 /*
- * The firmware's ACPI tables: which CPUs and IOAPICs there are, and how the box is reset. Pure over phys_read.
+ * The firmware's ACPI tables: which CPUs and IOAPICs there are, how the box is reset, and where its timer is. Pure over
+ * phys_read.
  */
 #pragma once
 
@@ -18,10 +19,10 @@ bool must_check acpi_rsdp_valid(const uint8_t *bytes, size_t size, const char *p
 
 /*
  * Reads RSDT or XSDT, MADT and FADT, starting at a copy of the RSDP (`size` bytes, 0 when there is none), into
- * out->cpus, out->ioapics and the reset register; everything these held before is replaced. Tables are only read inside
- * out->regions, which must be filled before. CPUs come in the order of the MADT, except that the one with
- * `boot_apic_id` (x2APIC id, or xAPIC id) is moved to index 0, where it stands even when no table names it; it alone
- * is marked online. Disabled CPUs are left out.
+ * out->cpus, out->ioapics, the reset register and the timer's port; everything these held before is replaced. Tables
+ * are only read inside out->regions, which must be filled before. CPUs come in the order of the MADT, except that the
+ * one with `boot_apic_id` (x2APIC id, or xAPIC id) is moved to index 0, where it stands even when no table names it; it
+ * alone is marked online. Disabled CPUs are left out.
  *
  * Every problem is one line on `errors`. Returns false when no MADT could be read: then out has the boot CPU alone.
  */

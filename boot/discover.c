@@ -2,7 +2,9 @@
 
 #include "arch/x86_64/cpu.h"
 #include "core/cpu_core.h"
+#include "core/cpuid.h"
 #include "core/phys.h"
+#include "drivers/hw/tsc_calibrate.h"
 
 extern char image_start[], image_end[];
 
@@ -28,15 +30,35 @@ bool discover_machine(uint32_t info, char copy[MULTIBOOT2_MAX_SIZE], struct mach
     return true;
 }
 
+bool discover_clock(struct machine *machine, struct sink *errors)
+{
+    machine->tsc_told_by = "the 8254";
+    machine->tsc_hz = tsc_calibrate_by_pit();
+    if (machine->tsc_hz == 0 && machine->pm_timer_port != 0) {
+        machine->tsc_told_by = "the ACPI PM timer";
+        machine->tsc_hz = tsc_calibrate_by_pm_timer(machine->pm_timer_port);
+    }
+    if (machine->tsc_hz == 0) {
+        machine->tsc_told_by = "CPUID";
+        machine->tsc_hz = cpuid_tsc_hz(cpu_cpuid);
+    }
+    if (machine->tsc_hz == 0)
+        sink_print(errors,
+                   "The TSC's speed cannot be found: the timer at ports 40h-43h does not count, %s, and CPUID\n"
+                   "(leaves 15h and 16h) does not tell it. Enable the 8254 timer in the firmware's setup.\n",
+                   machine->pm_timer_port == 0 ? "ACPI names no PM timer" : "the ACPI PM timer does not count either");
+    return machine->tsc_hz != 0;
+}
+
 void discover_print(const struct machine *machine, const struct multiboot2_info *extra, struct sink *out)
 {
     uint64_t usable = 0;
     for (uint32_t i = 0; i < machine->region_count; i++)
         if (machine->regions[i].kind == MEMORY_USABLE)
             usable += machine->regions[i].range.size;
-    sink_print(out, "%s (%s), %u CPUs, %lu MiB usable, TSC %lu.%03lu MHz, %u modules", cpu_brand(), cpu_vendor(),
+    sink_print(out, "%s (%s), %u CPUs, %lu MiB usable, TSC %lu.%03lu MHz by %s, %u modules", cpu_brand(), cpu_vendor(),
                machine->cpu_count, usable / MIB, machine->tsc_hz / 1000000, machine->tsc_hz / 1000 % 1000,
-               machine->module_count);
+               machine->tsc_told_by, machine->module_count);
     if (extra->command_line.length != 0)
         sink_print(out, ", command line '%.*s'", (int)extra->command_line.length, extra->command_line.at);
     sink_print(out, "\n");

@@ -24,7 +24,6 @@
 #include "core/version.h"
 #include "drivers/hw/cmos_clock.h"
 #include "drivers/hw/legacy_interrupts.h"
-#include "drivers/hw/pit_calibrate.h"
 #include "drivers/hw/screen.h"
 #include "drivers/hw/terminal.h"
 #include "drivers/hw/uart.h"
@@ -150,15 +149,12 @@ void boot_main(uint32_t magic, uint32_t info)
         sink_print(screen_sink(), "Ringfence %s\n", RINGFENCE_VERSION);
     if (!discovered)
         stop(out);
-    machine.tsc_hz = pit_calibrate_tsc();
+    bool timed = discover_clock(&machine, report_sink());
     stages_over("machine");
     discover_print(&machine, &loader_info, out);
     backend = self_check(&machine, out);
-    if (backend == NULL || machine.tsc_hz == 0) {
-        if (machine.tsc_hz == 0)
-            sink_print(out, "The TSC's speed cannot be measured: the timer at ports 40h-43h does not count.\n");
+    if (backend == NULL || !timed)
         stop(out);
-    }
     log_set_clock(machine.tsc_hz, cpu_clock());
     stages_over("self_check");
     machine.wall_clock = cmos_clock_read() - cpu_clock() / machine.tsc_hz;

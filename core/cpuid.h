@@ -28,6 +28,12 @@ void cpuid_answer(const struct cpuid_guest *guest, uint32_t leaf, uint32_t suble
                   struct cpuid_regs *out);
 
 /*
+ * The TSC's speed as the CPU itself tells it: leaf 15h where that is complete, else its base frequency, leaf 16h, to
+ * which the TSC of such CPUs keeps. 0 when it tells neither. Some emulators tell another than their TSC has.
+ */
+uint64_t cpuid_tsc_hz(cpuid_reader *host);
+
+/*
  * The XCR0 bits that a guest may set: what the host has, less MPX, AMX and other components that guests are not shown.
  * 0 when the host has no XSAVE. Leaf Dh agrees with it.
  */

@@ -8,6 +8,14 @@ struct timebase {
     uint32_t denominator, numerator, hz;
 };
 
+uint64_t cpuid_tsc_hz(cpuid_reader *host)
+{
+    struct cpuid_regs ratio = cpuid_host_leaf(host, 0x15, 0), base = cpuid_host_leaf(host, 0x16, 0);
+    if (ratio.eax == 0 || ratio.ebx == 0)
+        return 0;
+    return ratio.ecx != 0 ? (uint64_t)ratio.ecx * ratio.ebx / ratio.eax : (base.eax & 0xffff) * 1000000ull;
+}
+
 static bool agrees(uint64_t a, uint64_t b)
 {
     uint64_t difference = a > b ? a - b : b - a;
@@ -23,11 +31,8 @@ static struct timebase timebase(const struct question *q)
 {
     uint64_t tsc_hz = q->guest->tsc_hz;
     struct cpuid_regs regs = cpuid_host_leaf(q->host, 0x15, 0);
-    if (regs.eax != 0 && regs.ebx != 0 && regs.ecx != 0) {
-        /* 32 x 32 bits: the product does not wrap. */
-        if (agrees((uint64_t)regs.ecx * regs.ebx / regs.eax, tsc_hz))
-            return (struct timebase){regs.eax, regs.ebx, regs.ecx};
-    }
+    if (regs.ecx != 0 && agrees(cpuid_tsc_hz(q->host), tsc_hz))
+        return (struct timebase){regs.eax, regs.ebx, regs.ecx};
     struct timebase base = {1, 1, 0};
     while (tsc_hz > UINT32_MAX) {
         tsc_hz /= 2;

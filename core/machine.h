@@ -61,6 +61,7 @@ struct cpu_caps {
 
 struct machine {
     uint64_t tsc_hz;     /* calibrated */
+    const char *tsc_told_by; /* which clock it was held against, for a person */
     uint64_t wall_clock; /* seconds since 1970 when the TSC was 0, by the box's own clock */
     uint32_t cpu_count;
     uint32_t region_count;
@@ -77,6 +78,7 @@ struct machine {
     bool has_reset_register; /* FADT reset register, system I/O space only */
     uint16_t reset_port;
     uint8_t reset_value;
+    uint16_t pm_timer_port; /* of ACPI's power management timer; 0: it has none in I/O space */
 };
 
 /*@ predicate machine_readable(struct machine *m) = \valid_read(m) && m->cpu_count <= MACHINE_MAX_CPUS &&

@@ -9,7 +9,8 @@
 # monitor goes, in its own words, with DIRECTORY as the working directory. RINGFENCE_IPS is how many instructions a
 # second of Bochs's machine has (default 100000000): with fewer of them an hour of the machine's time takes less of this
 # computer's, and its CPUs are slower. RINGFENCE_THREADS is how many of the CPUs are hyperthreads of one core (default 1;
-# CPUS is a multiple of it). ENGINE:
+# CPUS is a multiple of it). RINGFENCE_LACKS is a part that QEMU's machine shall not have, as its option -machine calls it
+# ("pit"). ENGINE:
 #
 #   kvm             QEMU with this computer's own VT-x or AMD-V
 #   bochs-vmx       Bochs with VT-x, one tick of the clock an instruction
@@ -97,7 +98,7 @@ END
 
 run_qemu() {
     [ "${RINGFENCE_RESETS:-end}" = go-on ] || set -- -no-reboot "$@"
-    exec qemu-system-x86_64 -M q35 -m "$memory" -smp "$cpus,threads=$threads" -cdrom "$iso" -boot d -display none \
+    exec qemu-system-x86_64 -M "q35${RINGFENCE_LACKS:+,$RINGFENCE_LACKS=off}" -m "$memory" -smp "$cpus,threads=$threads" -cdrom "$iso" -boot d -display none \
         -monitor "${RINGFENCE_MONITOR:-none}" -chardev socket,id=com1,host=127.0.0.1,port="$port" -serial chardev:com1 \
         -debugcon file:debug.txt -global isa-debugcon.iobase=0xe9 "$@" </dev/null >qemu.log 2>&1
 }

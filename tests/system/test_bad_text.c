@@ -122,7 +122,7 @@ static void test_none(void **state)
 {
     struct box *box = *state;
     box_start(box, &(struct box_setup){.name = "conf-none", .cpus = 2});
-    box_expect_line(box, "2 CPUs, [0-9]+ MiB usable, TSC [0-9]+\\.[0-9]+ MHz");
+    box_expect_line(box, "2 CPUs, [0-9]+ MiB usable, TSC [0-9]+\\.[0-9]+ MHz by the 8254, ");
     box_expect_line(box, "^Self-check:");
     box_expect_line(box, "^  memory +yes");
     box_expect_line(box, "^There is no configuration: no partition is started\\.");

@@ -585,6 +585,31 @@ static void test_reset_last_port(void **state)
     assert_int_equal(machine.reset_port, 0xffff);
 }
 
+/* "Power Management Timer": a port of 32 bits, if there is such hardware at all; an ACPI 1.0 table has it already. */
+static void test_pm_timer(void **state)
+{
+    (void)state;
+    static const struct {
+        uint32_t port, flags, table_length;
+        uint8_t length;
+        uint16_t expected;
+    } cases[] = {
+        {0x608, 0, 276, 4, 0x608}, {0x608, 0, 116, 4, 0x608}, {0xffff, 1u << 8, 276, 4, 0xffff}, {0, 0, 276, 4, 0},
+        {0x10000, 0, 276, 4, 0},   {0x608, 0, 276, 0, 0},     {0x608, 1u << 20, 276, 4, 0},      {0x608, 0, 115, 4, 0},
+    };
+    for (size_t i = 0; i < array_size(cases); i++) {
+        machine.pm_timer_port = 1;
+        put32(at(FADT) + 4, cases[i].table_length);
+        put32(at(FADT) + 76, cases[i].port);
+        *at(FADT + 91) = cases[i].length;
+        put32(at(FADT) + 112, cases[i].flags);
+        fix_table(FADT);
+        assert_true(parse());
+        expect_error(0, NULL);
+        assert_int_equal(machine.pm_timer_port, cases[i].expected);
+    }
+}
+
 static void test_fadt_of_acpi_1(void **state)
 {
     (void)state;
@@ -665,6 +690,7 @@ int main(void)
         TEST(test_reset_in_memory_or_pci),
         TEST(test_reset_port_too_large),
         TEST(test_reset_port_zero),
+        TEST(test_pm_timer),
         TEST(test_reset_width),
         TEST(test_reset_bit_offset),
         TEST(test_reset_last_port),

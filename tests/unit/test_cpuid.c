@@ -376,6 +376,29 @@ static void test_tsc_ratio_of_host_is_kept_when_true(void **state)
     assert_true(r.eax == 100 && r.ebx == 100 && r.ecx == 0 && r.edx == 0);
 }
 
+/* What the hypervisor itself goes by where no timer counts. */
+static void test_tsc_speed_as_the_cpu_tells_it(void **state)
+{
+    (void)state;
+    USE_HOST(intel);
+    assert_int_equal(cpuid_tsc_hz(host_table), 2100000000);
+    USE_HOST(amd); /* has neither leaf */
+    assert_int_equal(cpuid_tsc_hz(host_table), 0);
+    static const struct host_row no_crystal[] = {
+        {0, 0, {0x16, 0, 0, 0}}, {0x15, 0, {2, 216, 0, 0}}, {0x16, 0, {0xffff0000 | 2600, 3500, 100, 0}}};
+    USE_HOST(no_crystal);
+    assert_int_equal(cpuid_tsc_hz(host_table), 2600000000);
+    static const struct host_row no_base[] = {{0, 0, {0x15, 0, 0, 0}}, {0x15, 0, {2, 216, 0, 0}}};
+    USE_HOST(no_base);
+    assert_int_equal(cpuid_tsc_hz(host_table), 0);
+    static const struct host_row no_ratio[] = {{0, 0, {0x16, 0, 0, 0}}, {0x16, 0, {2600, 3500, 100, 0}}};
+    USE_HOST(no_ratio);
+    assert_int_equal(cpuid_tsc_hz(host_table), 0);
+    static const struct host_row widest[] = {{0, 0, {0x15, 0, 0, 0}}, {0x15, 0, {1, UINT32_MAX, UINT32_MAX, 0}}};
+    USE_HOST(widest);
+    assert_true(cpuid_tsc_hz(host_table) == (uint64_t)UINT32_MAX * UINT32_MAX);
+}
+
 static void test_tsc_ratio_made_up(void **state)
 {
     (void)state;
@@ -494,6 +517,7 @@ int main(void)
         cmocka_unit_test(test_topology_ends),
         cmocka_unit_test(test_cache_sharing),
         cmocka_unit_test(test_tsc_ratio_of_host_is_kept_when_true),
+        cmocka_unit_test(test_tsc_speed_as_the_cpu_tells_it),
         cmocka_unit_test(test_tsc_ratio_made_up),
         cmocka_unit_test(test_hypervisor_leaves),
         cmocka_unit_test(test_extended_leaves),
