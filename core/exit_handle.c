@@ -7,7 +7,7 @@
 #include "core/log.h"
 #include "core/virtual_interrupts.h"
 
-enum { VECTOR_UD = 6, VECTOR_GP = 13, VECTOR_MC = 18 };
+enum { VECTOR_MC = 18 };
 
 struct cpuid_guest exit_cpuid_guest(const struct vcpu *vcpu, uint64_t cr4)
 {
@@ -56,44 +56,34 @@ static void exit_xsetbv(struct vcpu *vcpu, const struct backend *backend, const 
     backend->advance(vcpu, exit);
 }
 
-static void dump(struct vcpu *vcpu, const struct backend *backend)
+/* With the hardware's whole record in the log. */
+static void end_unexplained(struct vcpu *vcpu, const struct backend *backend, const struct exit *exit, const char *what)
 {
     struct log_sink out;
     log_sink_init(&out);
     backend->dump(vcpu, &out.sink);
     log_sink_flush(&out);
+    lifecycle_fault(vcpu->partition, FAULT_UNKNOWN, "vCPU %u: %s (%s reason %lx, detail %lx)", vcpu->index, what,
+                    backend->name, exit->raw_reason, exit->raw_detail);
 }
 
 static void end_unknown(struct vcpu *vcpu, const struct backend *backend, const struct exit *exit)
 {
-    dump(vcpu, backend);
-    lifecycle_fault(vcpu->partition, FAULT_UNKNOWN, "vCPU %u: an exit that nothing asked for (%s reason %lx, detail %lx)", vcpu->index,
-                  backend->name, exit->raw_reason, exit->raw_detail);
+    end_unexplained(vcpu, backend, exit, "an exit that nothing asked for");
 }
 
-static void end_entry_failed(struct vcpu *vcpu, const struct backend *backend, const struct exit *exit)
-{
-    dump(vcpu, backend);
-    lifecycle_fault(vcpu->partition, FAULT_UNKNOWN, "vCPU %u: the CPU refused to enter the guest (%s reason %lx, detail %lx)",
-                  vcpu->index, backend->name, exit->raw_reason, exit->raw_detail);
-}
-
-/* The CPU leaves all of it to the hypervisor, and no 64-bit system has used it for decades. */
-static void end_task_switch(struct vcpu *vcpu, const struct backend *backend, const struct exit *exit)
+static void end_by_itself(struct vcpu *vcpu, const struct backend *backend, const struct exit *exit)
 {
     struct vcpu_state_view view;
     backend->view(vcpu, &view);
-    lifecycle_fault(vcpu->partition, FAULT_UNKNOWN,
-                    "vCPU %u: switches tasks by hardware, to TSS selector %lx, which is not supported (rip %lx)",
-                    vcpu->index, exit->address, view.rip);
-}
-
-static void end_triple_fault(struct vcpu *vcpu, const struct backend *backend)
-{
-    struct vcpu_state_view view;
-    backend->view(vcpu, &view);
-    lifecycle_fault(vcpu->partition, FAULT_TRIPLE_FAULT, "vCPU %u: triple fault at rip %lx (cr0 %lx, cr3 %lx, cr4 %lx)", vcpu->index,
-                  view.rip, view.cr0, view.cr3, view.cr4);
+    if (exit->kind == EXIT_TRIPLE_FAULT)
+        lifecycle_fault(vcpu->partition, FAULT_TRIPLE_FAULT,
+                        "vCPU %u: triple fault at rip %lx (cr0 %lx, cr3 %lx, cr4 %lx)", vcpu->index, view.rip, view.cr0,
+                        view.cr3, view.cr4);
+    else /* The CPU leaves all of it to the hypervisor, and no 64-bit system has used it for decades. */
+        lifecycle_fault(vcpu->partition, FAULT_UNKNOWN,
+                        "vCPU %u: switches tasks by hardware, to TSS selector %lx, which is not supported (rip %lx)",
+                        vcpu->index, exit->address, view.rip);
 }
 
 /* MOV to and from CR8, which is the local APIC's task priority; exits with virtual interrupts only. */
@@ -103,14 +93,12 @@ static void exit_task_priority(struct vcpu *vcpu, const struct backend *backend,
     backend->view(vcpu, &view); /* makes RSP current, in case it is the operand */
     if (vcpu->apic == NULL || exit->address != 8) {
         end_unknown(vcpu, backend, exit);
-        return;
-    }
-    if (!virtual_interrupts_cr8(vcpu, exit)) {
+    } else if (!virtual_interrupts_cr8(vcpu, exit)) {
         backend->inject_exception(vcpu, VECTOR_GP, 0);
-        return;
+    } else {
+        backend->write_back(vcpu, view.rflags);
+        backend->advance(vcpu, exit);
     }
-    backend->write_back(vcpu, view.rflags);
-    backend->advance(vcpu, exit);
 }
 
 /* The CPU has done it, and left what it means to the model. */
@@ -179,13 +167,11 @@ void exit_handle(struct vcpu *vcpu, const struct backend *backend, const struct 
                             exit->vector);
         return;
     case EXIT_TASK_SWITCH:
-        end_task_switch(vcpu, backend, exit);
-        return;
     case EXIT_TRIPLE_FAULT:
-        end_triple_fault(vcpu, backend);
+        end_by_itself(vcpu, backend, exit);
         return;
     case EXIT_ENTRY_FAILED:
-        end_entry_failed(vcpu, backend, exit);
+        end_unexplained(vcpu, backend, exit, "the CPU refused to enter the guest");
         return;
     case EXIT_UNKNOWN:
     case EXIT_KINDS:

@@ -1,29 +1,17 @@
 /*
  * An access that the nested tables refuse: a device's registers, or an address that is not the partition's.
  */
-#include "core/bytes.h"
 #include "core/cpu.h"
 #include "core/exit_handle.h"
 #include "core/fast_memory.h"
-#include "core/lifecycle.h"
-#include "core/mmio.h"
 #include "core/virtual_interrupts.h"
 
 #define EFER_LMA ((uint64_t)1 << 10)
 
-static bool ram_read(void *context, gpa_t from, void *to, size_t size)
-{
-    return partition_read(context, from, to, size);
-}
-static bool ram_write(void *context, gpa_t to, const void *from, size_t size)
-{
-    return partition_write(context, to, from, size);
-}
-
 /* Who makes the accesses of one instruction. */
 struct accessor {
     struct vcpu *vcpu;
-    uint64_t rip;
+    const struct backend *backend;
 };
 
 static bool device_access(void *context, struct bus_access *access)
@@ -40,20 +28,17 @@ static bool device_access(void *context, struct bus_access *access)
     }
     if (!exit_memory_is_lenient(vcpu))
         return false;
-    exit_memory_told(vcpu, access->address, access->write, by->rip);
+    struct exit nobody = {.kind = EXIT_MEMORY, .address = access->address, .write = access->write};
     if (!access->write)
         access->value = bus_all_ones(access->size);
-    return true;
+    return exit_refuse(vcpu, by->backend, &nobody);
 }
 
-static void end_unknown_instruction(struct vcpu *vcpu, const struct exit *exit, const struct mmio_outcome *outcome,
-                                    uint64_t rip)
+void exit_refuse_memory(struct vcpu *vcpu, const struct backend *backend, const struct exit *exit)
 {
-    char bytes[3 * DECODE_MAX_LENGTH + 1] = "";
-    for (size_t i = 0; i < outcome->byte_count; i++)
-        text_print(bytes + 3 * i, sizeof bytes - 3 * i, " %02x", outcome->bytes[i]);
-    lifecycle_fault(vcpu->partition, FAULT_UNKNOWN, "vCPU %u: access to guest-physical %lx at rip %lx %s:%s",
-                    vcpu->index, exit->address, rip, outcome->reason, bytes);
+    /* Only a fetch is let through here: all ones are no instruction. */
+    if (exit_refuse(vcpu, backend, exit))
+        backend->inject_exception(vcpu, VECTOR_UD, 0);
 }
 
 /* With an instruction that is known; the operand has 32 bits. False, with nothing done: it is not, or nobody answers.
@@ -69,7 +54,7 @@ static bool known_access(struct vcpu *vcpu, const struct vcpu_state_view *view, 
         return false;
     struct bus_access access = {.address = exit->address, .size = FAST_CODE_OPERAND, .write = code->write};
     access.value = code->write ? fast_memory_value(vcpu, code) : 0;
-    struct accessor by = {vcpu, view->rip};
+    struct accessor by = {vcpu, backend};
     if (!device_access(&by, &access))
         return false;
     if (!code->write)
@@ -87,40 +72,16 @@ void exit_memory(struct vcpu *vcpu, const struct backend *backend, const struct 
     bool device = virtual_interrupts_owns_memory(vcpu, exit->address) ||
                   platform_owns_memory(vcpu->partition->platform, exit->address);
     if (exit->fetch || (!device && !exit_memory_is_lenient(vcpu))) {
-        exit_refuse_memory(vcpu, backend, exit, view.rip);
+        exit_refuse_memory(vcpu, backend, exit);
         return;
     }
     if (known_access(vcpu, &view, backend, exit))
         return;
-    struct guest_memory memory = {.read = ram_read,
-                                  .write = ram_write,
-                                  .context = vcpu->partition,
-                                  .physical_bits = vcpu->partition->machine->caps.physical_bits};
-    struct accessor by = {vcpu, view.rip};
+    struct guest_memory memory = exit_guest_memory(vcpu);
+    struct accessor by = {vcpu, backend};
     struct mmio_outcome outcome;
-    struct exit done = *exit;
-    switch (mmio_emulate(vcpu, &view, gpa(exit->address), &memory, device_access, &by, &outcome)) {
-    case MMIO_DONE:
-        done.length = outcome.length;
-        backend->write_back(vcpu, outcome.rflags);
-        backend->advance(vcpu, &done);
+    enum mmio_result result = mmio_emulate(vcpu, &view, gpa(exit->address), &memory, device_access, &by, &outcome);
+    exit_emulated(vcpu, backend, exit, result, &outcome, view.rip);
+    if (result == MMIO_DONE)
         fast_memory_learn(vcpu, &view, &outcome);
-        return;
-    case MMIO_AGAIN:
-        backend->write_back(vcpu, outcome.rflags);
-        return;
-    case MMIO_EXCEPTION:
-        if (outcome.vector == VECTOR_PF)
-            backend->set_cr2(vcpu, outcome.cr2);
-        backend->inject_exception(vcpu, outcome.vector, outcome.error_code);
-        return;
-    case MMIO_REFUSED: /* not always the access that exited: a string instruction has two */
-        done.address = outcome.refused.address;
-        done.write = outcome.refused.write;
-        exit_refuse_memory(vcpu, backend, &done, view.rip);
-        return;
-    case MMIO_UNKNOWN:
-        end_unknown_instruction(vcpu, exit, &outcome, view.rip);
-        return;
-    }
 }

@@ -392,6 +392,10 @@ static void learning_leaves_what_does_not_end_the_guest(void **state)
     out(PORT);
     expect_exception(13);
     assert_int_equal(told("p: learn: allow.port = 0x1234 #"), 1);
+    rule(FAULT_MEMORY, FAULT_INJECT);
+    access_memory(NOBODY, true);
+    expect_exception(13);
+    assert_int_equal(told("p: learn: fault.memory = log # vCPU 0: writes to guest-physical d0000000"), 1);
 }
 
 /* Learning is for accesses: what else ends the partition ends it. */
