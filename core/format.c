@@ -3,25 +3,18 @@
 
 #include "core/bytes.h"
 
-enum {
-    FORMAT_MAX_WIDTH = 4096, /* a larger width or precision counts as this one */
-    FORMAT_DIGITS = 20,      /* of 2^64 - 1 in decimal, the longest */
-    FORMAT_NO_PRECISION = -1,
-};
-
-enum length { LENGTH_CHAR, LENGTH_SHORT, LENGTH_INT, LENGTH_LONG };
+enum { FORMAT_DIGITS = 21 }; /* of -2^64 in decimal, the longest */
 
 /* long, long long, size_t and pointers are all 8 bytes on x86_64, so one length stands for l, ll and z. */
-_Static_assert(sizeof(long) == 8 && sizeof(long long) == 8 && sizeof(size_t) == 8 && sizeof(void *) == 8,
-               "LP64 is assumed");
+_Static_assert(sizeof(long) == 8 && sizeof(long long) == 8 && sizeof(size_t) == 8, "LP64 is assumed");
 
 struct spec {
     bool left;
     bool zero;
-    int width;
-    int precision;
-    enum length length;
+    bool is_long;
     char conversion;
+    uint32_t width;
+    uint32_t precision; /* UINT32_MAX: none */
 };
 
 /* A va_list is an array type on x86_64: only inside a struct can it be passed on and advance in the caller as well. */
@@ -29,7 +22,7 @@ struct arguments {
     va_list list;
 };
 
-static void put_repeated(struct sink *sink, char c, size_t count)
+void sink_repeat(struct sink *sink, char c, size_t count)
 {
     char run[32];
     memset(run, c, sizeof run);
@@ -40,21 +33,16 @@ static void put_repeated(struct sink *sink, char c, size_t count)
     }
 }
 
-/* Puts `prefix`, zeros and `body` into a field of spec->width. */
-static void put_field(struct sink *sink, const struct spec *spec, struct slice prefix, size_t zeros, struct slice body)
+/* Puts text into a field of spec->width. */
+static void put_field(struct sink *sink, const struct spec *spec, const char *text, size_t length)
 {
-    size_t used = prefix.length + zeros + body.length;
-    size_t width = (size_t)spec->width;
-    size_t padding = width > used ? width - used : 0;
+    size_t padding = spec->width > length ? spec->width - length : 0;
     if (!spec->left)
-        put_repeated(sink, ' ', padding);
-    if (prefix.length != 0)
-        sink->put(sink, prefix.at, prefix.length);
-    put_repeated(sink, '0', zeros);
-    if (body.length != 0)
-        sink->put(sink, body.at, body.length);
+        sink_repeat(sink, ' ', padding);
+    if (length != 0)
+        sink->put(sink, text, length);
     if (spec->left)
-        put_repeated(sink, ' ', padding);
+        sink_repeat(sink, ' ', padding);
 }
 
 static void put_string(struct sink *sink, const struct spec *spec, const char *text)
@@ -63,112 +51,71 @@ static void put_string(struct sink *sink, const struct spec *spec, const char *t
         text = "(null)";
     /* With a precision the text need not be terminated: look at no more of it than may be printed. */
     size_t length = 0;
-    while ((spec->precision == FORMAT_NO_PRECISION || length < (size_t)spec->precision) && text[length] != '\0')
+    while (length < spec->precision && text[length] != '\0')
         length++;
-    put_field(sink, spec, (struct slice){"", 0}, 0, (struct slice){text, length});
+    put_field(sink, spec, text, length);
 }
 
-static void put_number(struct sink *sink, const struct spec *spec, uint64_t value, struct slice prefix)
+static void put_number(struct sink *sink, struct spec *spec, uint64_t value, bool negative)
 {
-    bool hexadecimal = spec->conversion == 'x' || spec->conversion == 'X' || spec->conversion == 'p';
-    uint64_t base = hexadecimal ? 16 : 10;
-    const char *set = spec->conversion == 'X' ? "0123456789ABCDEF" : "0123456789abcdef";
+    uint64_t base = spec->conversion == 'x' ? 16 : 10;
+    bool zeros = spec->zero && !spec->left; /* as in C, the flag '0' yields to '-' */
     char digits[FORMAT_DIGITS];
     size_t first = sizeof digits;
-    for (; value != 0; value /= base)
-        digits[--first] = set[value % base];
-
-    size_t count = sizeof digits - first;
-    size_t least = spec->precision == FORMAT_NO_PRECISION ? 1 : (size_t)spec->precision;
-    /* As in C, the flag '0' yields to '-' and to a precision. */
-    if (spec->zero && !spec->left && spec->precision == FORMAT_NO_PRECISION && (size_t)spec->width > prefix.length) {
-        size_t room = (size_t)spec->width - prefix.length;
-        least = room > least ? room : least;
+    do {
+        digits[--first] = "0123456789abcdef"[value % base];
+        value /= base;
+    } while (value != 0);
+    if (zeros && spec->width > sizeof digits - first + negative) {
+        size_t count = spec->width - (sizeof digits - first) - negative;
+        sink->put(sink, "-", negative);
+        sink_repeat(sink, '0', count);
+        spec->width = 0;
+        negative = false;
     }
-    put_field(sink, spec, prefix, least > count ? least - count : 0, (struct slice){digits + first, count});
+    if (negative)
+        digits[--first] = '-';
+    put_field(sink, spec, digits + first, sizeof digits - first);
 }
 
-static void put_signed(struct sink *sink, const struct spec *spec, struct arguments *arguments)
+static void put_integer(struct sink *sink, struct spec *spec, struct arguments *arguments)
 {
-    int64_t value = spec->length == LENGTH_LONG ? va_arg(arguments->list, long) : va_arg(arguments->list, int);
-    if (spec->length == LENGTH_CHAR)
-        value = (signed char)value;
-    else if (spec->length == LENGTH_SHORT)
-        value = (short)value;
-    if (value < 0)
-        put_number(sink, spec, 0 - (uint64_t)value, (struct slice){"-", 1});
-    else
-        put_number(sink, spec, (uint64_t)value, (struct slice){"", 0});
+    uint64_t value = spec->is_long ? va_arg(arguments->list, uint64_t) : va_arg(arguments->list, uint32_t);
+    bool negative = false;
+    if (spec->conversion == 'd') {
+        int64_t number = spec->is_long ? (int64_t)value : (int32_t)value;
+        negative = number < 0;
+        value = negative ? 0 - (uint64_t)number : (uint64_t)number;
+    }
+    put_number(sink, spec, value, negative);
 }
 
-static void put_unsigned(struct sink *sink, const struct spec *spec, struct arguments *arguments)
+static uint32_t parse_number(const char **at)
 {
-    uint64_t value =
-        spec->length == LENGTH_LONG ? va_arg(arguments->list, unsigned long) : va_arg(arguments->list, unsigned);
-    if (spec->length == LENGTH_CHAR)
-        value = (unsigned char)value;
-    else if (spec->length == LENGTH_SHORT)
-        value = (unsigned short)value;
-    put_number(sink, spec, value, (struct slice){"", 0});
-}
-
-/* A decimal number or '*'; a negative one comes back as it is (only '*' can give it). */
-static int parse_number(const char **at, struct arguments *arguments)
-{
-    int value = 0;
-    if (**at == '*') {
-        (*at)++;
-        value = va_arg(arguments->list, int);
-    } else {
-        for (; **at >= '0' && **at <= '9'; (*at)++)
-            value = value > FORMAT_MAX_WIDTH ? value : value * 10 + (**at - '0');
-    }
-    if (value > FORMAT_MAX_WIDTH)
-        return FORMAT_MAX_WIDTH;
-    return value < -FORMAT_MAX_WIDTH ? -FORMAT_MAX_WIDTH : value;
-}
-
-static enum length parse_length(const char **at)
-{
-    if (**at == 'h') {
-        (*at)++;
-        if (**at != 'h')
-            return LENGTH_SHORT;
-        (*at)++;
-        return LENGTH_CHAR;
-    }
-    if (**at == 'z') {
-        (*at)++;
-        return LENGTH_LONG;
-    }
-    if (**at != 'l')
-        return LENGTH_INT;
-    (*at)++;
-    if (**at == 'l')
-        (*at)++;
-    return LENGTH_LONG;
+    uint32_t value = 0;
+    for (; **at >= '0' && **at <= '9'; (*at)++)
+        value = value * 10 + (uint32_t)(**at - '0');
+    return value;
 }
 
 /* Reads what follows a '%' up to and with the conversion character, which may be the terminating 0. */
 static struct spec parse_spec(const char **at, struct arguments *arguments)
 {
-    struct spec spec = {.precision = FORMAT_NO_PRECISION};
+    struct spec spec = {.precision = UINT32_MAX};
     for (; **at == '-' || **at == '0'; (*at)++) {
         spec.left = spec.left || **at == '-';
         spec.zero = spec.zero || **at == '0';
     }
-    spec.width = parse_number(at, arguments);
-    if (spec.width < 0) {
-        spec.left = true;
-        spec.width = -spec.width;
-    }
-    if (**at == '.') {
+    spec.width = parse_number(at);
+    if (**at == '.' && (*at)[1] == '*') {
+        *at += 2;
+        spec.precision = va_arg(arguments->list, uint32_t); /* a negative one counts as none */
+    } else if (**at == '.') {
         (*at)++;
-        spec.precision = parse_number(at, arguments);
-        if (spec.precision < 0)
-            spec.precision = FORMAT_NO_PRECISION;
+        spec.precision = parse_number(at);
     }
-    spec.length = parse_length(at);
+    for (; **at == 'l' || **at == 'z'; (*at)++)
+        spec.is_long = true;
     spec.conversion = **at;
     if (spec.conversion != '\0')
         (*at)++;
@@ -180,29 +127,22 @@ static const char *put_conversion(struct sink *sink, const char *at, struct argu
 {
     const char *percent = at - 1;
     struct spec spec = parse_spec(&at, arguments);
+    char c;
     switch (spec.conversion) {
     case '%':
         sink->put(sink, "%", 1);
         break;
-    case 'c': {
-        char c = (char)va_arg(arguments->list, int);
-        put_field(sink, &spec, (struct slice){"", 0}, 0, (struct slice){&c, 1});
+    case 'c':
+        c = (char)va_arg(arguments->list, int);
+        put_field(sink, &spec, &c, 1);
         break;
-    }
     case 's':
         put_string(sink, &spec, va_arg(arguments->list, const char *));
         break;
     case 'd':
-    case 'i':
-        put_signed(sink, &spec, arguments);
-        break;
     case 'u':
     case 'x':
-    case 'X':
-        put_unsigned(sink, &spec, arguments);
-        break;
-    case 'p':
-        put_number(sink, &spec, (uint64_t)(uintptr_t)va_arg(arguments->list, void *), (struct slice){"0x", 2});
+        put_integer(sink, &spec, arguments);
         break;
     default:
         sink->put(sink, percent, (size_t)(at - percent));
@@ -275,12 +215,11 @@ size_t text_print(char *buffer, size_t size, const char *format, ...)
 
 void sink_print_size(struct sink *sink, uint64_t bytes)
 {
-    if (bytes != 0 && bytes % GIB == 0)
-        sink_print(sink, "%llu GiB", (unsigned long long)(bytes / GIB));
-    else if (bytes != 0 && bytes % MIB == 0)
-        sink_print(sink, "%llu MiB", (unsigned long long)(bytes / MIB));
-    else if (bytes != 0 && bytes % KIB == 0)
-        sink_print(sink, "%llu KiB", (unsigned long long)(bytes / KIB));
-    else
-        sink_print(sink, "%llu %s", (unsigned long long)bytes, bytes == 1 ? "byte" : "bytes");
+    static const char units[][4] = {"KiB", "MiB", "GiB"};
+    size_t unit = 0;
+    while (bytes != 0 && unit < array_size(units) && bytes % KIB == 0) {
+        bytes /= KIB;
+        unit++;
+    }
+    sink_print(sink, "%lu %s", bytes, unit != 0 ? units[unit - 1] : bytes == 1 ? "byte" : "bytes");
 }

@@ -1,12 +1,6 @@
 /* The keys of the line editor: each changes the line, then draws what has changed from the cursor on. */
 #include "core/line_editor.h"
 
-static void put_repeated(struct sink *echo, const char *text, uint32_t count)
-{
-    for (uint32_t i = 0; i < count; i++)
-        echo->put(echo, text, 1);
-}
-
 static void bell(struct line_editor *editor) { editor->echo->put(editor->echo, "\a", 1); }
 
 /* Draws from the cursor to the end of the line, blanks what is left of `old_length` characters, and goes back. */
@@ -15,14 +9,14 @@ static void draw_tail(const struct line_editor *editor, uint32_t old_length)
     uint32_t tail = editor->length - editor->cursor;
     uint32_t blanks = old_length > editor->length ? old_length - editor->length : 0;
     editor->echo->put(editor->echo, editor->line + editor->cursor, tail);
-    put_repeated(editor->echo, " ", blanks);
-    put_repeated(editor->echo, "\b", tail + blanks);
+    sink_repeat(editor->echo, ' ', blanks);
+    sink_repeat(editor->echo, '\b', tail + blanks);
 }
 
 static void move_to(struct line_editor *editor, uint32_t cursor)
 {
     if (cursor < editor->cursor)
-        put_repeated(editor->echo, "\b", editor->cursor - cursor);
+        sink_repeat(editor->echo, '\b', editor->cursor - cursor);
     else
         editor->echo->put(editor->echo, editor->line + editor->cursor, cursor - editor->cursor);
     editor->cursor = cursor;
@@ -223,11 +217,13 @@ void editor_draw(const struct line_editor *editor)
     if (editor->ended)
         return;
     sink_print(editor->echo, "%s", editor->line);
-    put_repeated(editor->echo, "\b", editor->length - editor->cursor);
+    sink_repeat(editor->echo, '\b', editor->length - editor->cursor);
 }
 
 void editor_erase(const struct line_editor *editor)
 {
     uint32_t width = (uint32_t)strlen(editor->prompt) + (editor->ended ? 0 : editor->length);
-    sink_print(editor->echo, "\r%*s\r", (int)width, "");
+    sink_print(editor->echo, "\r");
+    sink_repeat(editor->echo, ' ', width);
+    sink_print(editor->echo, "\r");
 }

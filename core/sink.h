@@ -13,17 +13,19 @@ struct sink {
 };
 
 /*
- * printf into a sink. Conversions: %% %c %s %d %i %u %x %X %p with the lengths
- * hh h l ll z, the flags '-' and '0', width and precision (also '*'). Nothing else:
- * an unknown conversion is printed as it stands.
+ * printf into a sink. Conversions: %% %c %s %d %u %x with the lengths l ll z, the flags '-' and '0', a width, and for
+ * %s a precision (also '*'). Nothing else: an unknown conversion is printed as it stands.
  */
 void sink_print(struct sink *sink, const char *format, ...) __attribute__((format(printf, 2, 3)));
 void sink_vprint(struct sink *sink, const char *format, va_list arguments) __attribute__((format(printf, 2, 0)));
 
+void sink_repeat(struct sink *sink, char c, size_t count);
+
 /* printf into a buffer, always terminated when size > 0; returns the length the whole text has. */
 size_t text_print(char *buffer, size_t size, const char *format, ...) __attribute__((format(printf, 3, 4)));
 
-size_t text_vprint(char *buffer, size_t size, const char *format, va_list arguments) __attribute__((format(printf, 3, 0)));
+size_t text_vprint(char *buffer, size_t size, const char *format, va_list arguments)
+    __attribute__((format(printf, 3, 0)));
 
 /* A sink into a buffer: what does not fit is lost; always terminated. */
 struct text_sink {

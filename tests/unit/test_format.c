@@ -55,7 +55,6 @@ static void strings(void **state)
 {
     (void)state;
     SAME("[%s][%10s][%-10s][%.3s][%10.3s][%-10.3s]", "abc", "right", "left", "cut off", "cut off", "cut off");
-    SAME("[%*s][%-*s][%*s]", 6, "a", 6, "b", -6, "c");
     SAME("[%.*s][%.*s]", 2, "abc", -1, "abc");
     SAME("[%.0s]", "never");
     /* Not terminated: no byte behind the precision is read, which ASan watches. */
@@ -70,22 +69,20 @@ static void strings(void **state)
 static void signed_numbers(void **state)
 {
     (void)state;
-    SAME("%d %d %d %i", 0, 1, -1, 42);
+    SAME("%d %d %d %d", 0, 1, -1, 42);
     SAME("%d %d", INT_MAX, INT_MIN);
     SAME("%ld %ld %lld %lld", LONG_MAX, LONG_MIN, LLONG_MAX, LLONG_MIN);
-    SAME("%hd %hhd", (short)SHRT_MIN, (signed char)SCHAR_MIN);
     SAME("%zd", (ptrdiff_t)-3);
-    SAME("[%5d][%-5d][%05d][%5d][%05d]", 42, 42, 42, -42, -42);
-    SAME("[%.3d][%8.3d][%-8.3d][%.0d]", 7, -7, -7, 0);
-    SAME("[%*d][%-*d][%.*d]", 5, 1, 5, 2, 4, 3);
+    SAME("[%5d][%-5d][%05d][%5d][%05d][%-5d][%02d]", 42, 42, 42, -42, -42, -42, -42);
+    SAME("[%021ld][%025ld][%03d][%02d]", LONG_MIN, LONG_MIN, -42, -4);
 }
 
 static void unsigned_numbers(void **state)
 {
     (void)state;
     SAME("%u %u %lu %llu %zu", 0u, UINT_MAX, ULONG_MAX, ULLONG_MAX, SIZE_MAX);
-    SAME("%x %X %lx %016llx", 0xdeadu, 0xBEEFu, 0x123456789abcdefUL, 0xfeULL);
-    SAME("[%8x][%-8x][%08x][%.6x][%2x]", 0xabu, 0xabu, 0xabu, 0xabu, 0xabcdefu);
+    SAME("%x %lx %016llx", 0xdeadu, 0x123456789abcdefUL, 0xfeULL);
+    SAME("[%8x][%-8x][%08x][%2x]", 0xabu, 0xabu, 0xabu, 0xabcdefu);
     SAME("%" PRIu64 " %" PRIx64, UINT64_MAX, UINT64_MAX);
     SAME("[%020llu]", ULLONG_MAX);
 }
@@ -105,18 +102,10 @@ static void give(const char *format, const char *want, ...)
 }
 #pragma GCC diagnostic pop
 
-static void lengths_cut_and_minus_beats_zero(void **state)
+static void minus_beats_zero(void **state)
 {
     (void)state;
-    give("[%-05u] [%08.3d]", "[7    ] [     007]", 7u, 7);
-    give("%hhx %hhd %hx %hd", "ff -1 ffff -1", 0x1ff, 0x1ff, 0x1ffff, 0x1ffff);
-}
-
-static void pointers_always_have_a_prefix(void **state)
-{
-    (void)state;
-    give("%p %p [%12p]", "0x0 0x1234 [    0xabcdef]", (void *)0, (void *)0x1234, (void *)0xabcdef);
-    give("[%012p]", "[0x0000abcdef]", (void *)0xabcdef);
+    give("[%-05u]", "[7    ]", 7u);
 }
 
 static void unknown_conversions_stand(void **state)
@@ -129,26 +118,9 @@ static void unknown_conversions_stand(void **state)
     give("100%", "100%");
     give("%-08", "%-08");
     give("%ll", "%ll");
-    give("%hhhd", "%hhhd", 1);
-}
-
-static void width_is_bounded(void **state)
-{
-    (void)state;
-    volatile int huge = INT_MAX; /* volatile: the compiler would warn that C's printf could not do it */
-    char buffer[8];
-    assert_int_equal(text_print(buffer, sizeof buffer, "%*d", huge, 1), 4096);
-    assert_string_equal(buffer, "       ");
-    huge = INT_MIN;
-    assert_int_equal(text_print(buffer, sizeof buffer, "%*d|", huge, 1), 4097);
-    assert_string_equal(buffer, "1      ");
-    huge = INT_MAX;
-    assert_int_equal(text_print(buffer, sizeof buffer, "%.*d", huge, 1), 4096);
-    assert_string_equal(buffer, "0000000");
-    char field[4097];
-    memset(field, ' ', sizeof field - 1);
-    field[sizeof field - 1] = '\0';
-    give("%99999999999999999999s", field, "");
+    give("%hd", "%hd", 1);
+    give("%p %X", "%p %X", NULL, 1);
+    give("[%*d]", "[%*d]", 5, 1);
 }
 
 static void buffers_are_terminated(void **state)
@@ -213,10 +185,8 @@ int main(void)
         cmocka_unit_test(strings),
         cmocka_unit_test(signed_numbers),
         cmocka_unit_test(unsigned_numbers),
-        cmocka_unit_test(lengths_cut_and_minus_beats_zero),
-        cmocka_unit_test(pointers_always_have_a_prefix),
+        cmocka_unit_test(minus_beats_zero),
         cmocka_unit_test(unknown_conversions_stand),
-        cmocka_unit_test(width_is_bounded),
         cmocka_unit_test(buffers_are_terminated),
         cmocka_unit_test(text_sinks_collect),
         cmocka_unit_test(sizes),
