@@ -46,18 +46,20 @@ enum command_arguments {
     ARGUMENTS_LOG, /* a partition, or the word for the crash record, or nothing */
 };
 
+/* What command_show shows. */
+enum { SHOW_MEMORY, SHOW_CPUS, SHOW_PLAN, SHOW_MACHINE };
+
 struct command {
     const char *name;
     enum command_arguments arguments;
     const char *help; /* one line */
     command_function *function;
-    enum partition_goal goal; /* of command_lifecycle */
-    enum box_end end;         /* of command_end */
+    uint8_t what; /* of command_lifecycle: enum partition_goal; of command_end: enum box_end; of command_show */
 };
 
 command_function command_lifecycle, command_end, command_attach; /* core/command_control.c */
 command_function command_list, command_stats, command_log;       /* core/command_partition.c */
-command_function command_mem, command_cpus, command_machine, command_plan, command_version; /* core/command_box.c */
+command_function command_show, command_version;                  /* core/command_box.c */
 
 /* Logs the outcome of what the operator asked for, once it is there. */
 void command_report_settled(struct command_context *context);

@@ -4,76 +4,46 @@
 #include "core/bytes.h"
 #include "core/version.h"
 
-static void print_memory_row(struct outbox *out, uint64_t base, uint64_t size)
+static void print_memory_row(struct sink *out, uint64_t base, uint64_t size)
 {
-    sink_print(&out->sink, "%012llx-%012llx ", (unsigned long long)base, (unsigned long long)(base + size));
-    sink_print_size(&out->sink, size);
-    outbox_pad(out, 40);
+    char text[32];
+    struct text_sink cell;
+    text_sink_init(&cell, text, sizeof text);
+    sink_print_size(&cell.sink, size);
+    sink_print(out, "%012lx-%012lx %-13s ", base, base + size, text);
 }
 
-/* The number-th chunk of all partitions in a row; NULL after the last. */
-static const struct plan_chunk *find_chunk(const struct plan *plan, uint32_t number,
-                                           const struct plan_partition **owner)
+/* The hypervisor, the boot modules, the partitions' chunks, the sum. */
+static void print_memory(const struct command_context *context, struct sink *out)
 {
-    for (uint32_t i = 0; i < plan->partition_count; i++) {
-        *owner = &plan->partitions[i];
-        if (number < (*owner)->chunk_count)
-            return &(*owner)->chunks[number];
-        number -= (*owner)->chunk_count;
-    }
-    return NULL;
-}
-
-static void print_memory_sum(struct command_context *context)
-{
-    struct sink *out = &context->out->sink;
+    const struct machine *machine = context->machine;
     uint64_t usable = 0;
     uint64_t owned = 0;
-    for (uint32_t i = 0; i < context->machine->region_count; i++) {
-        if (context->machine->regions[i].kind == MEMORY_USABLE)
-            usable += context->machine->regions[i].range.size;
+    print_memory_row(out, machine->hypervisor.base, machine->hypervisor.size);
+    sink_print(out, "hypervisor\n");
+    print_memory_row(out, machine->heap.base, machine->heap.size);
+    sink_print(out, "hypervisor's working memory\n");
+    for (uint32_t i = 0; i < machine->module_count; i++) {
+        const struct machine_module *module = &machine->modules[i];
+        print_memory_row(out, module->range.base, module->range.size);
+        sink_print(out, "module %.*s\n", MACHINE_MODULE_NAME_SIZE, module->name);
     }
-    const struct plan_partition *owner;
-    const struct plan_chunk *chunk;
-    for (uint32_t i = 0; (chunk = find_chunk(context->plan, i, &owner)) != NULL; i++)
-        owned += chunk->size;
+    for (uint32_t i = 0; i < context->plan->partition_count; i++) {
+        const struct plan_partition *owner = &context->plan->partitions[i];
+        for (uint32_t j = 0; j < owner->chunk_count; j++) {
+            const struct plan_chunk *chunk = &owner->chunks[j];
+            print_memory_row(out, chunk->hpa.raw, chunk->size);
+            sink_print(out, "%s at 0x%lx\n", owner->config->name, chunk->gpa.raw);
+            owned += chunk->size;
+        }
+    }
+    for (uint32_t i = 0; i < machine->region_count; i++)
+        if (machine->regions[i].kind == MEMORY_USABLE)
+            usable += machine->regions[i].range.size;
     sink_print_size(out, usable);
     sink_print(out, " usable in this machine, ");
     sink_print_size(out, owned);
     sink_print(out, " owned by partitions\n");
-}
-
-/* One line a step: the hypervisor, the boot modules, the partitions' chunks, the sum. */
-bool command_mem(struct command_context *context, struct command_run *run)
-{
-    const struct machine *machine = context->machine;
-    struct outbox *out = context->out;
-    if (run->step == 0) {
-        print_memory_row(out, machine->hypervisor.base, machine->hypervisor.size);
-        sink_print(&out->sink, "hypervisor\n");
-        return true;
-    }
-    if (run->step == 1) {
-        print_memory_row(out, machine->heap.base, machine->heap.size);
-        sink_print(&out->sink, "hypervisor's working memory\n");
-        return true;
-    }
-    uint32_t number = run->step - 2;
-    if (number < machine->module_count) {
-        const struct machine_module *module = &machine->modules[number];
-        print_memory_row(out, module->range.base, module->range.size);
-        sink_print(&out->sink, "module %.*s\n", MACHINE_MODULE_NAME_SIZE, module->name);
-        return true;
-    }
-    const struct plan_partition *owner;
-    const struct plan_chunk *chunk = find_chunk(context->plan, number - machine->module_count, &owner);
-    if (chunk == NULL) {
-        print_memory_sum(context);
-        return false;
-    }
-    print_memory_row(out, chunk->hpa.raw, chunk->size);
-    sink_print(&out->sink, "%s at 0x%llx\n", owner->config->name, (unsigned long long)chunk->gpa.raw);
-    return true;
 }
 
 static void print_cpu_owner(const struct plan *plan, uint32_t cpu, struct sink *out)
@@ -90,19 +60,25 @@ static void print_cpu_owner(const struct plan *plan, uint32_t cpu, struct sink *
     sink_print(out, "nobody");
 }
 
-bool command_cpus(struct command_context *context, struct command_run *run)
+static void print_cpus(const struct command_context *context, struct sink *out)
 {
-    struct outbox *out = context->out;
-    if (run->step == 0)
-        sink_print(&out->sink, "CPU   APIC ID   CORE      STATE     OWNER\n");
-    if (run->step >= context->machine->cpu_count)
-        return false;
-    const struct machine_cpu *cpu = &context->machine->cpus[run->step];
-    sink_print(&out->sink, "%-5u %-9u %-9u %-9s ", run->step, cpu->apic_id, cpu->core,
-               cpu->online ? "online" : "offline");
-    print_cpu_owner(context->plan, run->step, &out->sink);
-    sink_print(&out->sink, "%s\n", run->step == context->plan->console_cpu ? " (serves this console)" : "");
-    return run->step + 1 < context->machine->cpu_count;
+    sink_print(out, "CPU   APIC ID   CORE      STATE     OWNER\n");
+    for (uint32_t i = 0; i < context->machine->cpu_count; i++) {
+        const struct machine_cpu *cpu = &context->machine->cpus[i];
+        sink_print(out, "%-5u %-9u %-9u %-9s ", i, cpu->apic_id, cpu->core, cpu->online ? "online" : "offline");
+        print_cpu_owner(context->plan, i, out);
+        sink_print(out, "%s\n", i == context->plan->console_cpu ? " (serves this console)" : "");
+    }
+}
+
+static void print_machine(const struct command_context *context, struct sink *out)
+{
+    machine_print(context->machine, out);
+}
+
+static void print_plan(const struct command_context *context, struct sink *out)
+{
+    plan_print(context->plan, context->machine, out);
 }
 
 /*
@@ -129,31 +105,20 @@ static void window_put(struct sink *self, const char *text, size_t length)
     window->to->put(window->to, text + from, to - from);
 }
 
-/* Half of the room: a line feed takes two bytes. */
-static struct window_sink window_open(struct command_context *context, const struct command_run *run)
+bool command_show(struct command_context *context, struct command_run *run)
 {
-    uint64_t size = outbox_room(context->out) / 2;
-    return (struct window_sink){{window_put}, &context->out->sink, run->at, run->at + size, 0};
-}
-
-static bool window_close(const struct window_sink *window, struct command_run *run)
-{
-    run->at = window->end;
-    return window->end < window->length;
-}
-
-bool command_machine(struct command_context *context, struct command_run *run)
-{
-    struct window_sink window = window_open(context, run);
-    machine_print(context->machine, &window.sink);
-    return window_close(&window, run);
-}
-
-bool command_plan(struct command_context *context, struct command_run *run)
-{
-    struct window_sink window = window_open(context, run);
-    plan_print(context->plan, context->machine, &window.sink);
-    return window_close(&window, run);
+    static void (*const prints[])(const struct command_context *, struct sink *) = {
+        [SHOW_MEMORY] = print_memory,
+        [SHOW_CPUS] = print_cpus,
+        [SHOW_PLAN] = print_plan,
+        [SHOW_MACHINE] = print_machine,
+    };
+    /* Half of the room: a line feed takes two bytes. */
+    uint64_t end = run->at + outbox_room(context->out) / 2;
+    struct window_sink window = {{window_put}, &context->out->sink, run->at, end, 0};
+    prints[run->command->what](context, &window.sink);
+    run->at = end;
+    return end < window.length;
 }
 
 bool command_version(struct command_context *context, struct command_run *run)

@@ -58,13 +58,11 @@ static void refuse(struct sink *out, const struct partition *p, enum partition_g
 bool command_lifecycle(struct command_context *context, struct command_run *run)
 {
     struct partition *p = run->partition;
-    enum partition_goal goal = run->command->goal;
+    enum partition_goal goal = run->command->what;
     struct sink *out = &context->out->sink;
-    enum lifecycle_answer answer = lifecycle_ask(p, goal);
-    if (answer == LIFECYCLE_ACCEPTED || answer == LIFECYCLE_LATER)
-        context->asked[p - partition_table.partitions] = goal;
-    switch (answer) {
+    switch (lifecycle_ask(p, goal)) {
     case LIFECYCLE_ACCEPTED:
+        context->asked[p->index] = goal;
         sink_print(out, "%s: %s\n", partition_name(p), doing[goal]);
         break;
     case LIFECYCLE_ALREADY:
@@ -76,6 +74,7 @@ bool command_lifecycle(struct command_context *context, struct command_run *run)
                    partition_state_text(p));
         break;
     case LIFECYCLE_LATER:
+        context->asked[p->index] = goal;
         sink_print(out, "%s is still %s: %s comes next\n", partition_name(p), partition_state_text(p), doing[goal]);
         break;
     }
@@ -120,7 +119,8 @@ bool command_attach(struct command_context *context, struct command_run *run)
 bool command_end(struct command_context *context, struct command_run *run)
 {
     (void)context;
-    log_line("%s", run->command->end == BOX_REBOOTS ? "the box restarts" : "the box is halted");
-    console_end_box(run->command->end == BOX_REBOOTS);
+    bool reboots = run->command->what == BOX_REBOOTS;
+    log_line("%s", reboots ? "the box restarts" : "the box is halted");
+    console_end_box(reboots);
     return false;
 }

@@ -32,9 +32,8 @@ static void print_up_time(struct sink *out, uint64_t seconds)
 {
     uint64_t hours = seconds / 3600;
     if (hours >= 24)
-        sink_print(out, "%llud ", (unsigned long long)(hours / 24));
-    sink_print(out, "%llu:%02u:%02u", (unsigned long long)(hours % 24), (unsigned)(seconds / 60 % 60),
-               (unsigned)(seconds % 60));
+        sink_print(out, "%lud ", hours / 24);
+    sink_print(out, "%lu:%02lu:%02lu", hours % 24, seconds / 60 % 60, seconds % 60);
 }
 
 /* Ticks from `from` until now; 0 when another CPU has just set `from` to a moment after `now` was read. */
@@ -44,15 +43,9 @@ static uint64_t ticks_since(uint64_t from)
     return now >= from ? now - from : 0;
 }
 
-/* Columns of `list`. */
-enum {
-    LIST_STATE = 13,
-    LIST_CPUS = 24,
-    LIST_MEMORY = 32,
-    LIST_STARTS = 42,
-    LIST_UP = 50,
-    LIST_REASON = 61,
-};
+/* Columns of `list`, as in its head. */
+enum { LIST_STATE = 13, LIST_CPUS = 24, LIST_MEMORY = 32, LIST_STARTS = 42, LIST_UP = 50, LIST_REASON = 61 };
+static const char list_head[] = "NAME         STATE      CPUS    MEMORY    STARTS  UP         WHY STOPPED\n";
 
 static void print_row(struct command_context *context, struct partition *p)
 {
@@ -80,22 +73,6 @@ static void print_row(struct command_context *context, struct partition *p)
     sink_print(&out->sink, "\n");
 }
 
-static void print_heads(struct outbox *out)
-{
-    static const struct {
-        const char *text;
-        uint32_t next; /* where the next column begins */
-    } heads[] = {
-        {"NAME", LIST_STATE},    {"STATE", LIST_CPUS}, {"CPUS", LIST_MEMORY},
-        {"MEMORY", LIST_STARTS}, {"STARTS", LIST_UP},  {"UP", LIST_REASON},
-    };
-    for (size_t i = 0; i < array_size(heads); i++) {
-        sink_print(&out->sink, "%s", heads[i].text);
-        outbox_pad(out, heads[i].next);
-    }
-    sink_print(&out->sink, "WHY STOPPED\n");
-}
-
 bool command_list(struct command_context *context, struct command_run *run)
 {
     if (partition_table.count == 0) {
@@ -103,7 +80,7 @@ bool command_list(struct command_context *context, struct command_run *run)
         return false;
     }
     if (run->step == 0)
-        print_heads(context->out);
+        sink_print(&context->out->sink, "%s", list_head);
     else
         print_row(context, &partition_table.partitions[run->step - 1]);
     return run->step < partition_table.count;
@@ -112,16 +89,14 @@ bool command_list(struct command_context *context, struct command_run *run)
 static void print_stats_head(struct command_context *context, struct partition *p)
 {
     struct sink *out = &context->out->sink;
-    size_t index = (size_t)(p - partition_table.partitions);
     uint64_t hz = context->machine->tsc_hz;
     sink_print(out, "%s: %s", partition_name(p), partition_state_text(p));
     if (partition_state_now(p) != PARTITION_STOPPED) {
         struct duration up = duration_from_ticks(ticks_since(p->started_at), hz);
-        bool same_run = context->looked_starts[index] == p->starts;
-        struct duration since = same_run ? duration_from_ticks(ticks_since(context->looked_at[index]), hz) : up;
-        sink_print(out, ", %llu.%03u s since its start, %llu.%03u s since the last look",
-                   (unsigned long long)up.seconds, up.thousandths, (unsigned long long)since.seconds,
-                   since.thousandths);
+        bool same_run = context->looked_starts[p->index] == p->starts;
+        struct duration since = same_run ? duration_from_ticks(ticks_since(context->looked_at[p->index]), hz) : up;
+        sink_print(out, ", %lu.%03u s since its start, %lu.%03u s since the last look", up.seconds, up.thousandths,
+                   since.seconds, since.thousandths);
     }
     sink_print(out, "\n");
 }
@@ -132,11 +107,8 @@ static void print_stats_vcpu(struct command_context *context, struct partition *
 {
     struct sink *out = &context->out->sink;
     struct vcpu *vcpu = &p->vcpus[number];
-    size_t index = (size_t)(p - partition_table.partitions);
-    struct stats_look look;
-    stats_take(vcpu, context->looked_starts[index] != p->starts, &look);
     sink_print(out, "  vCPU %-3u on CPU %-5u      since start   since look\n", number, vcpu->cpu);
-    stats_print(&look, out);
+    stats_print(vcpu, context->looked_starts[p->index] != p->starts, out);
 }
 
 /*
@@ -152,8 +124,8 @@ static void print_box(struct command_context *context)
         sink_print(out, "box: %lu NMIs of the hardware since the start, the last one to CPU %u\n", nmis, cpu);
     if (!cpu_smi_count(&smis))
         return;
-    sink_print(out, "box: %u SMIs since power-on, %u since the last look (CPU %u)\n", smis,
-               smis - context->looked_smis, cpu_current());
+    sink_print(out, "box: %u SMIs since power-on, %u since the last look (CPU %u)\n", smis, smis - context->looked_smis,
+               cpu_current());
     context->looked_smis = smis;
 }
 
@@ -163,7 +135,7 @@ bool command_stats(struct command_context *context, struct command_run *run)
     if (run->step == 0)
         print_box(context);
     if (run->step == 0 && run->partition != NULL)
-        run->at = (uint64_t)(run->partition - partition_table.partitions);
+        run->at = run->partition->index;
     if (run->at >= partition_table.count) {
         sink_print(&context->out->sink, "there is no partition: 'log' says why\n");
         return false;
@@ -210,16 +182,15 @@ static bool log_crash(struct outbox *out, struct command_run *run)
         sink_print(&out->sink, "the boot before this one left no crash record\n");
         return false;
     }
-    if (run->step == 0 && page->lost != 0)
-        sink_print(&out->sink, "[ringfence: %llu bytes of older lines lost]\n", (unsigned long long)page->lost);
+    if (run->step == 0)
+        outbox_tell_lost(out, page->lost, "older lines");
     size_t left = page->length - (size_t)run->at;
     size_t count = left < LOG_PIECE ? left : LOG_PIECE;
     print_spelled(&out->sink, page->text + run->at, count);
     run->at += count;
     if (run->at < page->length)
         return true;
-    if (out->column != 0)
-        sink_print(&out->sink, "\n");
+    outbox_end_line(out);
     return false;
 }
 
@@ -229,21 +200,17 @@ bool command_log(struct command_context *context, struct command_run *run)
         return log_crash(context->out, run);
     struct ring *ring = run->partition != NULL ? run->partition->output : log_ring();
     struct outbox *out = context->out;
-    if (run->step == 0) {
-        run->at = ring_oldest(ring);
+    if (run->step == 0)
         run->end = ring_end(ring); /* A guest that never stops writing does not keep the command from ending. */
-    }
     char piece[LOG_PIECE];
     uint64_t left = run->end - run->at;
     uint64_t lost;
     size_t count = ring_read(ring, &run->at, piece, left < sizeof piece ? (size_t)left : sizeof piece, &lost);
-    if (lost != 0)
-        sink_print(&out->sink, "%s[ringfence: %llu bytes of output lost]\n", out->column != 0 ? "\n" : "",
-                   (unsigned long long)lost);
+    if (run->step != 0) /* at first it is all that has given way since the start */
+        outbox_tell_lost(out, lost, "output");
     print_spelled(&out->sink, piece, count);
     if (count != 0 && run->at < run->end)
         return true;
-    if (out->column != 0)
-        sink_print(&out->sink, "\n");
+    outbox_end_line(out);
     return false;
 }

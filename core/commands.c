@@ -6,48 +6,38 @@
 static command_function help;
 
 static const struct command commands[] = {
-    {"help", ARGUMENTS_NONE, "this list", help, GOAL_NONE, BOX_GOES_ON},
-    {"list", ARGUMENTS_NONE, "partitions and their state", command_list, GOAL_NONE, BOX_GOES_ON},
-    {"start", ARGUMENTS_PARTITION, "starts a stopped partition", command_lifecycle, GOAL_START, BOX_GOES_ON},
-    {"stop", ARGUMENTS_PARTITION, "stops a partition at once", command_lifecycle, GOAL_STOP, BOX_GOES_ON},
-    {"restart", ARGUMENTS_PARTITION, "stops and starts it from a fresh image", command_lifecycle, GOAL_RESTART,
-     BOX_GOES_ON},
-    {"pause", ARGUMENTS_PARTITION, "holds a running partition", command_lifecycle, GOAL_PAUSE, BOX_GOES_ON},
-    {"resume", ARGUMENTS_PARTITION, "lets a paused partition go on", command_lifecycle, GOAL_RESUME, BOX_GOES_ON},
-    {"attach", ARGUMENTS_PARTITION, "connects this terminal to its console", command_attach, GOAL_NONE, BOX_GOES_ON},
-    {"log", ARGUMENTS_LOG, "last output of a partition or the hypervisor; of the last crash",
-     command_log, GOAL_NONE, BOX_GOES_ON},
-    {"stats", ARGUMENTS_PARTITION_OR_NONE, "exits by reason, in all and since the last look", command_stats, GOAL_NONE,
-     BOX_GOES_ON},
-    {"mem", ARGUMENTS_NONE, "who owns which memory", command_mem, GOAL_NONE, BOX_GOES_ON},
-    {"cpus", ARGUMENTS_NONE, "who owns which CPU", command_cpus, GOAL_NONE, BOX_GOES_ON},
-    {"plan", ARGUMENTS_NONE, "the whole plan: CPUs, memory and devices", command_plan, GOAL_NONE, BOX_GOES_ON},
-    {"machine", ARGUMENTS_NONE, "the machine, as rf-check reads it", command_machine, GOAL_NONE, BOX_GOES_ON},
-    {"version", ARGUMENTS_NONE, "which Ringfence this is", command_version, GOAL_NONE, BOX_GOES_ON},
-    {"reboot", ARGUMENTS_NONE, "restarts the whole box", command_end, GOAL_NONE, BOX_REBOOTS},
-    {"halt", ARGUMENTS_NONE, "stops every partition and every CPU", command_end, GOAL_NONE, BOX_HALTS},
+    {"help", ARGUMENTS_NONE, "this list", help, 0},
+    {"list", ARGUMENTS_NONE, "partitions and their state", command_list, 0},
+    {"start", ARGUMENTS_PARTITION, "starts a stopped partition", command_lifecycle, GOAL_START},
+    {"stop", ARGUMENTS_PARTITION, "stops a partition at once", command_lifecycle, GOAL_STOP},
+    {"restart", ARGUMENTS_PARTITION, "stops and starts it from a fresh image", command_lifecycle, GOAL_RESTART},
+    {"pause", ARGUMENTS_PARTITION, "holds a running partition", command_lifecycle, GOAL_PAUSE},
+    {"resume", ARGUMENTS_PARTITION, "lets a paused partition go on", command_lifecycle, GOAL_RESUME},
+    {"attach", ARGUMENTS_PARTITION, "connects this terminal to its console", command_attach, 0},
+    {"log", ARGUMENTS_LOG, "last output of a partition or the hypervisor; of the last crash", command_log, 0},
+    {"stats", ARGUMENTS_PARTITION_OR_NONE, "exits by reason, in all and since the last look", command_stats, 0},
+    {"mem", ARGUMENTS_NONE, "who owns which memory", command_show, SHOW_MEMORY},
+    {"cpus", ARGUMENTS_NONE, "who owns which CPU", command_show, SHOW_CPUS},
+    {"plan", ARGUMENTS_NONE, "the whole plan: CPUs, memory and devices", command_show, SHOW_PLAN},
+    {"machine", ARGUMENTS_NONE, "the machine, as rf-check reads it", command_show, SHOW_MACHINE},
+    {"version", ARGUMENTS_NONE, "which Ringfence this is", command_version, 0},
+    {"reboot", ARGUMENTS_NONE, "restarts the whole box", command_end, BOX_REBOOTS},
+    {"halt", ARGUMENTS_NONE, "stops every partition and every CPU", command_end, BOX_HALTS},
 };
 
-static const char *arguments_text(enum command_arguments arguments)
-{
-    switch (arguments) {
-    case ARGUMENTS_PARTITION:
-        return " NAME";
-    case ARGUMENTS_PARTITION_OR_NONE:
-        return " [NAME]";
-    case ARGUMENTS_LOG:
-        return " [NAME|crash]";
-    case ARGUMENTS_NONE:
-        break;
-    }
-    return "";
-}
+/* What stands behind a command's name. */
+static const char *const arguments_texts[] = {
+    [ARGUMENTS_NONE] = "",
+    [ARGUMENTS_PARTITION] = " NAME",
+    [ARGUMENTS_PARTITION_OR_NONE] = " [NAME]",
+    [ARGUMENTS_LOG] = " [NAME|crash]",
+};
 
 /* One line a step. */
 static bool help(struct command_context *context, struct command_run *run)
 {
     const struct command *command = &commands[run->step];
-    sink_print(&context->out->sink, "  %s%s", command->name, arguments_text(command->arguments));
+    sink_print(&context->out->sink, "  %s%s", command->name, arguments_texts[command->arguments]);
     outbox_pad(context->out, 18);
     sink_print(&context->out->sink, "%s\n", command->help);
     return run->step + 1 < array_size(commands);
@@ -122,7 +112,7 @@ static bool take_arguments(const struct command_context *context, struct command
     struct slice extra = command->arguments == ARGUMENTS_NONE ? name : next_word(&rest);
     if (extra.length != 0) {
         sink_print(out, "'%.*s' is one word too many: the command is '%s%s'\n", (int)extra.length, extra.at,
-                   command->name, arguments_text(command->arguments));
+                   command->name, arguments_texts[command->arguments]);
         return false;
     }
     if (name.length == 0) {

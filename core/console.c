@@ -56,7 +56,7 @@ void console_init(struct console_port *port, const struct config *config, const 
     __atomic_store_n(&box_end, BOX_GOES_ON, __ATOMIC_RELEASE);
     outbox_init(&console.out);
     editor_init(&console.editor, prompt, &console.out.sink);
-    attach_init(&console.attach, config->escape, &console.out);
+    console.attach = (struct attach){.out = &console.out, .escape = config->escape};
     console.context = (struct command_context){
         .out = &console.out, .config = config, .machine = machine, .plan = plan, .backend = backend};
     log_set_clock(machine->tsc_hz, cpu_clock());
@@ -111,10 +111,18 @@ static void interrupt_command(void)
         if (console.input[i - 1] != KEY_INTERRUPT)
             continue;
         drop_input(i);
-        sink_print(&console.out.sink, "%s^C\n", console.out.column != 0 ? "\n" : "");
+        outbox_end_line(&console.out);
+        sink_print(&console.out.sink, "^C\n");
         to_prompt();
         return;
     }
+}
+
+/* The key that ends what the terminal is busy with. */
+static bool is_way_out(char key)
+{
+    return (console.mode == CONSOLE_COMMAND && key == KEY_INTERRUPT) ||
+           (console.mode == CONSOLE_ATTACHED && (uint8_t)key == console.attach.escape);
 }
 
 static void read_input(void)
@@ -124,9 +132,12 @@ static void read_input(void)
     if (count > sizeof bytes)
         count = sizeof bytes; /* a port that claims more than it was asked for is not believed */
     bool refused = false;
+    bool left = false;
     for (size_t i = 0; i < count; i++) {
-        if (bytes[i] == KEY_INTERRUPT && console.mode == CONSOLE_COMMAND)
+        if (!left && is_way_out(bytes[i])) {
             console.input_length = 0; /* it takes back what was typed ahead, and is never refused */
+            left = console.mode == CONSOLE_ATTACHED;
+        }
         if (console.input_length < sizeof console.input)
             console.input[console.input_length++] = bytes[i];
         else
@@ -159,7 +170,8 @@ static void show_message(struct slice line)
         return;
     }
     struct slice text = log_text(line);
-    sink_print(&out->sink, "%s[ringfence: %.*s]\n", out->column != 0 ? "\n" : "", (int)(text.length - 1), text.at);
+    outbox_end_line(out);
+    sink_print(&out->sink, "[ringfence: %.*s]\n", (int)(text.length - 1), text.at);
 }
 
 /* Messages come above the prompt, between commands, and between the lines of an attached guest. */
@@ -174,9 +186,7 @@ static void show_messages(void)
         struct slice line;
         uint64_t lost;
         bool there = log_reader_next(&console.log, &line, &lost);
-        if (lost != 0)
-            sink_print(&console.out.sink, "%s[ringfence: %llu bytes of messages lost]\n",
-                       console.out.column != 0 ? "\n" : "", (unsigned long long)lost);
+        outbox_tell_lost(&console.out, lost, "messages");
         if (!there)
             break;
         show_message(line);
@@ -220,10 +230,11 @@ void console_end_box(bool reboot)
 
 static void write_output(void)
 {
-    uint64_t dropped = has_room() ? outbox_take_dropped(&console.out) : 0;
-    if (dropped != 0)
-        sink_print(&console.out.sink, "\n[ringfence: %llu bytes of console output lost]\n",
-                   (unsigned long long)dropped);
+    if (console.out.dropped != 0 && has_room()) {
+        sink_print(&console.out.sink, "\n");
+        outbox_tell_lost(&console.out, console.out.dropped, "console output");
+        console.out.dropped = 0;
+    }
     size_t offered = 0;
     while (offered < CONSOLE_WRITE_SIZE) {
         size_t length;

@@ -56,6 +56,20 @@ void outbox_pad(struct outbox *box, uint32_t column)
         outbox_put_raw(box, " ", 1);
 }
 
+void outbox_end_line(struct outbox *box)
+{
+    if (box->column != 0)
+        sink_print(&box->sink, "\n");
+}
+
+void outbox_tell_lost(struct outbox *box, uint64_t lost, const char *what)
+{
+    if (lost == 0)
+        return;
+    outbox_end_line(box);
+    sink_print(&box->sink, "[ringfence: %lu bytes of %s lost]\n", lost, what);
+}
+
 const char *outbox_peek(const struct outbox *box, size_t *length)
 {
     size_t to_edge = OUTBOX_SIZE - (size_t)box->first;
@@ -69,11 +83,4 @@ void outbox_taken(struct outbox *box, size_t length)
     uint32_t count = length < box->length ? (uint32_t)length : box->length;
     box->first = (box->first + count) % OUTBOX_SIZE;
     box->length -= count;
-}
-
-uint64_t outbox_take_dropped(struct outbox *box)
-{
-    uint64_t dropped = box->dropped;
-    box->dropped = 0;
-    return dropped;
 }

@@ -13,7 +13,7 @@ struct outbox {
     uint32_t first;   /* where the oldest byte is */
     uint32_t length;  /* bytes that wait */
     uint32_t column;  /* characters since the last line feed */
-    uint64_t dropped; /* bytes that found no room since the last outbox_take_dropped: a producer that did not ask */
+    uint64_t dropped; /* bytes that found no room: a producer that did not ask */
     char bytes[OUTBOX_SIZE];
 };
 
@@ -28,8 +28,11 @@ void outbox_put_raw(struct outbox *box, const char *bytes, size_t length);
 /* Fills up with spaces to `column`, and puts at least one unless at the start of a line: the cells of tables. */
 void outbox_pad(struct outbox *box, uint32_t column);
 
+/* What follows begins at the start of a line. outbox_tell_lost: and says there how many bytes of `what` were, if any.
+ */
+void outbox_end_line(struct outbox *box);
+void outbox_tell_lost(struct outbox *box, uint64_t lost, const char *what);
+
 /* The oldest bytes that lie in one piece; *length is 0 when nothing waits. outbox_taken removes them. */
 const char *outbox_peek(const struct outbox *box, size_t *length);
 void outbox_taken(struct outbox *box, size_t length);
-
-uint64_t outbox_take_dropped(struct outbox *box);

@@ -3,9 +3,6 @@
 
 #include "core/bytes.h"
 
-/* Positions count all bytes ever written; 2^64 of them are never reached. */
-static uint64_t oldest(const struct ring *ring) { return ring->written > RING_SIZE ? ring->written - RING_SIZE : 0; }
-
 void ring_put(struct ring *ring, char byte)
 {
     spin_lock(&ring->lock);
@@ -18,7 +15,8 @@ size_t ring_read(struct ring *ring, uint64_t *at, char *to, size_t size, uint64_
 {
     *lost = 0;
     spin_lock(&ring->lock);
-    uint64_t first = oldest(ring);
+    /* Positions count all bytes ever written; 2^64 of them are never reached. */
+    uint64_t first = ring->written > RING_SIZE ? ring->written - RING_SIZE : 0;
     if (*at < first) {
         *lost = first - *at;
         *at = first;
@@ -35,14 +33,6 @@ size_t ring_read(struct ring *ring, uint64_t *at, char *to, size_t size, uint64_
     *at += count;
     spin_unlock(&ring->lock);
     return count;
-}
-
-uint64_t ring_oldest(struct ring *ring)
-{
-    spin_lock(&ring->lock);
-    uint64_t position = oldest(ring);
-    spin_unlock(&ring->lock);
-    return position;
 }
 
 uint64_t ring_end(struct ring *ring)

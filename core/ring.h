@@ -23,6 +23,4 @@ void ring_put(struct ring *ring, char byte);
  */
 size_t ring_read(struct ring *ring, uint64_t *at, char *to, size_t size, uint64_t *lost);
 
-/* The position of the oldest byte that is still there. */
-uint64_t ring_oldest(struct ring *ring);
-uint64_t ring_end(struct ring *ring);
+uint64_t ring_end(struct ring *ring); /* the position of the next byte */
