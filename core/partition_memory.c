@@ -5,72 +5,58 @@
 #include "core/partition.h"
 #include "core/phys.h"
 
-bool plan_translate(const struct plan_partition *partition, gpa_t address, uint64_t size, hpa_t *out)
+/* Where a byte of RAM lies, and how many follow it in its chunk, itself included. False: the address is not RAM. */
+static bool find(const struct plan_partition *plan, uint64_t address, hpa_t *out, uint64_t *left)
 {
-    for (uint32_t i = 0; i < partition->chunk_count; i++) {
-        const struct plan_chunk *chunk = &partition->chunks[i];
-        struct range guest = {chunk->gpa.raw, chunk->size};
-        if (range_contains(guest, address.raw) && range_includes(guest, (struct range){address.raw, size})) {
-            *out = hpa(chunk->hpa.raw + (address.raw - guest.base));
-            return true;
-        }
+    for (uint32_t i = 0; i < plan->chunk_count; i++) {
+        const struct plan_chunk *chunk = &plan->chunks[i];
+        if (!range_contains((struct range){chunk->gpa.raw, chunk->size}, address))
+            continue;
+        uint64_t offset = address - chunk->gpa.raw;
+        *out = hpa(chunk->hpa.raw + offset);
+        *left = chunk->size - offset;
+        return true;
     }
     return false;
 }
 
-/* How many of `size` bytes from `address` on lie in the chunk that holds it, and where; 0: the address is not RAM. */
-static size_t piece_at(const struct plan_partition *plan, uint64_t address, size_t size, hpa_t *out)
+bool plan_translate(const struct plan_partition *partition, gpa_t address, uint64_t size, hpa_t *out)
 {
-    for (uint32_t i = 0; i < plan->chunk_count; i++) {
-        const struct plan_chunk *chunk = &plan->chunks[i];
-        struct range guest = {chunk->gpa.raw, chunk->size};
-        if (!range_contains(guest, address))
-            continue;
-        uint64_t offset = address - guest.base;
-        *out = hpa(chunk->hpa.raw + offset);
-        return chunk->size - offset < size ? (size_t)(chunk->size - offset) : size;
-    }
-    return 0;
+    hpa_t where;
+    uint64_t left;
+    if (!find(partition, address.raw, &where, &left) || size > left)
+        return false;
+    *out = where;
+    return true;
 }
 
-/* Whether every byte is RAM. The address cannot wrap: it only moves on inside chunks, and those end below 2^64. */
-static bool is_ram(const struct plan_partition *plan, uint64_t address, size_t size)
+/*
+ * Copies the bytes to `to`, or from `from`, or with neither looks whether they are RAM. The address cannot wrap: it
+ * only moves on inside chunks, and those end below 2^64.
+ */
+static bool pass(const struct plan_partition *plan, gpa_t address, size_t size, uint8_t *to, const uint8_t *from)
 {
-    while (size != 0) {
+    for (size_t done = 0; done < size;) {
         hpa_t where;
-        size_t piece = piece_at(plan, address, size, &where);
-        if (piece == 0)
+        uint64_t left;
+        if (!find(plan, address.raw + done, &where, &left))
             return false;
-        address += piece;
-        size -= piece;
+        size_t piece = left < size - done ? (size_t)left : size - done;
+        if (to != NULL)
+            phys_read(where, to + done, piece);
+        if (from != NULL)
+            phys_write(where, from + done, piece);
+        done += piece;
     }
     return true;
 }
 
 bool partition_read(const struct partition *p, gpa_t from, void *to, size_t size)
 {
-    uint8_t *bytes = to;
-    if (!is_ram(p->plan, from.raw, size))
-        return false;
-    for (size_t done = 0; done < size;) {
-        hpa_t where;
-        size_t piece = piece_at(p->plan, from.raw + done, size - done, &where);
-        phys_read(where, bytes + done, piece);
-        done += piece;
-    }
-    return true;
+    return pass(p->plan, from, size, NULL, NULL) && pass(p->plan, from, size, to, NULL);
 }
 
 bool partition_write(const struct partition *p, gpa_t to, const void *from, size_t size)
 {
-    const uint8_t *bytes = from;
-    if (!is_ram(p->plan, to.raw, size))
-        return false;
-    for (size_t done = 0; done < size;) {
-        hpa_t where;
-        size_t piece = piece_at(p->plan, to.raw + done, size - done, &where);
-        phys_write(where, bytes + done, piece);
-        done += piece;
-    }
-    return true;
+    return pass(p->plan, to, size, NULL, NULL) && pass(p->plan, to, size, NULL, from);
 }
