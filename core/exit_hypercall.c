@@ -18,39 +18,27 @@ static uint64_t heartbeat(struct partition *p, uint64_t milliseconds)
     return 0;
 }
 
-/* Those that change the partition's life; not for a program that the guest's kernel does not trust. */
-static uint64_t answer_to_kernel(struct vcpu *vcpu, const struct backend *backend, uint64_t number)
+static uint64_t answer(struct vcpu *vcpu, const struct backend *backend, uint64_t number)
 {
+    struct partition *p = vcpu->partition;
     struct vcpu_state_view view;
+    if (number == HYPERCALL_NOTHING)
+        return 0;
+    if (number == HYPERCALL_STARTS)
+        return p->starts;
+    if (number > HYPERCALL_HEARTBEAT)
+        return (uint64_t)HYPERCALL_UNKNOWN;
+    /* The others change the partition's life; not for a program that the guest's kernel does not trust. */
     backend->view(vcpu, &view);
     if (view.cpl != 0)
         return (uint64_t)HYPERCALL_REFUSED;
-    switch (number) {
-    case HYPERCALL_RESTART:
-        lifecycle_guest_reset(vcpu->partition);
-        return 0;
-    case HYPERCALL_STOP:
-        lifecycle_fault(vcpu->partition, FAULT_POWER_OFF, "stopped at the guest's request");
-        return 0;
-    default:
-        return heartbeat(vcpu->partition, vcpu->gpr[GPR_RBX]);
-    }
-}
-
-static uint64_t answer(struct vcpu *vcpu, const struct backend *backend, uint64_t number)
-{
-    switch (number) {
-    case HYPERCALL_NOTHING:
-        return 0;
-    case HYPERCALL_STARTS:
-        return vcpu->partition->starts;
-    case HYPERCALL_RESTART:
-    case HYPERCALL_STOP:
-    case HYPERCALL_HEARTBEAT:
-        return answer_to_kernel(vcpu, backend, number);
-    default:
-        return (uint64_t)HYPERCALL_UNKNOWN;
-    }
+    if (number == HYPERCALL_HEARTBEAT)
+        return heartbeat(p, vcpu->gpr[GPR_RBX]);
+    if (number == HYPERCALL_RESTART)
+        lifecycle_guest_reset(p);
+    else
+        lifecycle_fault(p, FAULT_POWER_OFF, "stopped at the guest's request");
+    return 0;
 }
 
 void exit_hypercall(struct vcpu *vcpu, const struct backend *backend, const struct exit *exit)
