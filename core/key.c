@@ -46,24 +46,12 @@ static enum key numbered_key(uint32_t number)
 /* The last byte of "ESC [ ..." or "ESC O x". */
 static enum key final_key(const struct key_reader *reader, uint8_t final)
 {
-    switch (final) {
-    case 'A':
-        return KEY_OLDER;
-    case 'B':
-        return KEY_NEWER;
-    case 'C':
-        return KEY_RIGHT;
-    case 'D':
-        return KEY_LEFT;
-    case 'H':
-        return KEY_HOME;
-    case 'F':
-        return KEY_END;
-    case '~':
+    static const uint8_t keys[] = {
+        ['A'] = KEY_OLDER, ['B'] = KEY_NEWER, ['C'] = KEY_RIGHT, ['D'] = KEY_LEFT, ['F'] = KEY_END, ['H'] = KEY_HOME,
+    };
+    if (final == '~')
         return numbered_key(reader->number);
-    default:
-        return KEY_NONE;
-    }
+    return final < sizeof keys ? (enum key)keys[final] : KEY_NONE;
 }
 
 static void count_number(struct key_reader *reader, uint8_t byte)

@@ -32,6 +32,14 @@ static void delete_part(struct line_editor *editor, uint32_t from, uint32_t to)
     draw_tail(editor, old_length);
 }
 
+static void delete_one(struct line_editor *editor, uint32_t at, bool is_there)
+{
+    if (is_there)
+        delete_part(editor, at, at + 1);
+    else
+        bell(editor);
+}
+
 static void insert(struct line_editor *editor, char c)
 {
     if (editor->length + 1 >= EDITOR_LINE_SIZE) {
@@ -79,14 +87,6 @@ static void recall(struct line_editor *editor, uint32_t number)
     replace_line(editor, number == 0 ? editor->draft : editor->history[number - 1]);
 }
 
-static void recall_newer(struct line_editor *editor)
-{
-    if (editor->recalled == 0)
-        bell(editor);
-    else
-        recall(editor, editor->recalled - 1);
-}
-
 static void remember(struct line_editor *editor)
 {
     size_t length = editor->length;
@@ -124,22 +124,6 @@ static enum editor_event cancel(struct line_editor *editor)
     return EDITOR_CANCELLED;
 }
 
-static void delete_right(struct line_editor *editor)
-{
-    if (editor->cursor < editor->length)
-        delete_part(editor, editor->cursor, editor->cursor + 1);
-    else
-        bell(editor);
-}
-
-static void delete_left(struct line_editor *editor)
-{
-    if (editor->cursor > 0)
-        delete_part(editor, editor->cursor - 1, editor->cursor);
-    else
-        bell(editor);
-}
-
 /* Keys that end a line are editor_key's; the others come here. */
 static void edit(struct line_editor *editor, enum key key)
 {
@@ -160,13 +144,13 @@ static void edit(struct line_editor *editor, enum key key)
         recall(editor, editor->recalled + 1);
         break;
     case KEY_NEWER:
-        recall_newer(editor);
+        recall(editor, editor->recalled - 1); /* of the line being typed: far more than there are */
         break;
     case KEY_DELETE_LEFT:
-        delete_left(editor);
+        delete_one(editor, editor->cursor - 1, editor->cursor > 0);
         break;
     case KEY_DELETE_RIGHT:
-        delete_right(editor);
+        delete_one(editor, editor->cursor, editor->cursor < editor->length);
         break;
     case KEY_DELETE_WORD:
         delete_part(editor, word_start(editor), editor->cursor);
