@@ -1,44 +1,26 @@
 /* Tables and small sums; who calls when is core/lifecycle.c's and core/exit_fault.c's business. */
 #include "core/fault.h"
 
+#include "core/bytes.h"
 #include "core/config.h"
 
 enum { FIRST_BACK_OFF_MS = 1000, LARGEST_SHIFT = 20 };
 
-static enum fault_action action_of_on_stop(enum stop_action action)
-{
-    switch (action) {
-    case ON_STOP_STAY:
-        return FAULT_STOP;
-    case ON_STOP_RESTART:
-        return FAULT_RESTART;
-    case ON_STOP_HALT_BOX:
-        return FAULT_HALT_BOX;
-    case ON_STOP_REBOOT_BOX:
-        return FAULT_REBOOT_BOX;
-    }
-    return FAULT_STOP;
-}
-
 static enum fault_action default_action(const struct config_partition *config, enum fault_class class)
 {
-    switch (class) {
-    case FAULT_PORT: /* guests look for devices there, and find none */
-        return FAULT_LOG;
-    case FAULT_MSR: /* guests are prepared for registers that are not there */
-        return FAULT_INJECT;
-    case FAULT_WATCHDOG: /* on a PC both are wires to the reset line */
-    case FAULT_RESET:
-        return FAULT_RESTART;
-    case FAULT_TRIPLE_FAULT:
-    case FAULT_MEMORY:
-    case FAULT_MACHINE_CHECK:
-    case FAULT_UNKNOWN:
-    case FAULT_POWER_OFF:
-    case FAULT_CLASSES:
-        return action_of_on_stop(config->on_stop);
-    }
-    return FAULT_STOP;
+    static const uint8_t of_on_stop[] = {
+        [ON_STOP_STAY] = FAULT_STOP,
+        [ON_STOP_RESTART] = FAULT_RESTART,
+        [ON_STOP_HALT_BOX] = FAULT_HALT_BOX,
+        [ON_STOP_REBOOT_BOX] = FAULT_REBOOT_BOX,
+    };
+    static const uint8_t of_class[FAULT_CLASSES + 1] = {
+        [FAULT_PORT] = FAULT_LOG,         /* guests look for devices there, and find none */
+        [FAULT_MSR] = FAULT_INJECT,       /* guests are prepared for registers that are not there */
+        [FAULT_WATCHDOG] = FAULT_RESTART, /* on a PC both are wires to the reset line */
+        [FAULT_RESET] = FAULT_RESTART,
+    };
+    return of_class[class] != FAULT_BY_DEFAULT ? of_class[class] : of_on_stop[config->on_stop];
 }
 
 bool fault_rule_is_configured(const struct config_partition *config, enum fault_class class)
@@ -110,8 +92,7 @@ bool fault_restart_allowed(const struct fault_history *history, struct fault_rul
 void fault_restart_count(struct fault_history *history, uint64_t now)
 {
     if (history->count >= FAULT_MAX_RESTARTS) {
-        for (uint32_t i = 1; i < FAULT_MAX_RESTARTS; i++)
-            history->at[i - 1] = history->at[i];
+        memmove(history->at, history->at + 1, sizeof history->at - sizeof history->at[0]);
         history->count = FAULT_MAX_RESTARTS - 1;
     }
     history->at[history->count++] = now;
@@ -140,7 +121,7 @@ enum fault_news fault_pace_add(struct fault_pace *pace, uint64_t now, uint64_t t
         *pace = (struct fault_pace){.since = now};
     }
     pace->count++;
-    return pace->count <= FAULT_PACE_MOST       ? FAULT_NEWS
-           : pace->count == FAULT_PACE_MOST + 1 ? FAULT_CLOSED
-                                                : FAULT_KNOWN;
+    if (pace->count <= FAULT_PACE_MOST)
+        return FAULT_NEWS;
+    return pace->count == FAULT_PACE_MOST + 1 ? FAULT_CLOSED : FAULT_KNOWN;
 }

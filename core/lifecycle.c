@@ -12,7 +12,7 @@ enum { QUICK_ENDS_ALLOWED = 5 };
 
 enum partition_goal lifecycle_goal(const struct partition *p) { return lifecycle_goal_word(p) & GOAL_MASK; }
 
-void lifecycle_kick(struct partition *p)
+static void kick(struct partition *p)
 {
     for (uint32_t i = 0; i < p->vcpu_count; i++)
         cpu_kick(p->vcpus[i].cpu);
@@ -29,7 +29,7 @@ static bool goal_set(struct partition *p, uint32_t before, enum partition_goal g
 {
     if (!word_replace(p, before, (before & ~(uint32_t)GOAL_MASK) + GOAL_COUNT + goal))
         return false;
-    lifecycle_kick(p);
+    kick(p);
     return true;
 }
 
@@ -115,7 +115,7 @@ void lifecycle_goal_done(struct partition *p, uint32_t word)
         if (word_replace(p, now, after))
             break;
     }
-    lifecycle_kick(p);
+    kick(p);
 }
 
 bool lifecycle_settled(const struct partition *p) { return lifecycle_goal(p) == GOAL_NONE; }
@@ -123,16 +123,9 @@ bool lifecycle_settled(const struct partition *p) { return lifecycle_goal(p) == 
 void lifecycle_reason_put(struct partition *p, const char text[PARTITION_REASON_SIZE])
 {
     spin_lock(&p->reason_lock);
-    memcpy(p->reason, text, PARTITION_REASON_SIZE);
+    if (p->reason[0] == '\0' || text[0] == '\0')
+        memcpy(p->reason, text, PARTITION_REASON_SIZE);
     spin_unlock(&p->reason_lock);
-}
-
-static bool has_reason(struct partition *p)
-{
-    spin_lock(&p->reason_lock);
-    bool has = p->reason[0] != '\0';
-    spin_unlock(&p->reason_lock);
-    return has;
 }
 
 /* Ends within a second of the start, one after the other, this one counted. */
@@ -244,9 +237,7 @@ void lifecycle_fault(struct partition *p, enum fault_class class, const char *fo
     va_start(arguments, format);
     text_vprint(text, sizeof text, format, arguments);
     va_end(arguments);
-    /* The first reason is the cause; what other vCPUs say after it often only follows from it. */
-    if (!has_reason(p))
-        lifecycle_reason_put(p, text);
+    lifecycle_reason_put(p, text);
     uint64_t now = cpu_clock();
     struct verdict verdict = decide(p, class, now);
     verdict.told = lifecycle_is_told(p, now) || !verdict.again;

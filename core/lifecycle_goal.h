@@ -20,8 +20,8 @@ static inline uint32_t lifecycle_goal_word(const struct partition *p)
 /* The boot CPU has carried out the goal of `word`, without what is next in it: settles it, or begins what is next. */
 void lifecycle_goal_done(struct partition *p, uint32_t word);
 
-/* Makes every CPU of the partition look at it. */
-void lifecycle_kick(struct partition *p);
-
-/* Why the partition does not run: one line, also for those who only look. */
+/*
+ * Why the partition does not run: one line, also for those who only look; "" while it does. The first reason is the
+ * cause and stays; what other vCPUs say after it often only follows from it.
+ */
 void lifecycle_reason_put(struct partition *p, const char text[PARTITION_REASON_SIZE]);

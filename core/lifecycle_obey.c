@@ -23,6 +23,7 @@ static bool load(struct partition *p, struct vcpu_entry *entry)
 {
     char text[PARTITION_REASON_SIZE] = "";
     struct text_sink errors;
+    lifecycle_reason_put(p, text);
     text_sink_init(&errors, text, sizeof text);
     for (uint32_t i = 0; i < p->plan->chunk_count; i++)
         phys_zero(p->plan->chunks[i].hpa, p->plan->chunks[i].size);
@@ -48,6 +49,13 @@ static void caches_start(struct vcpu *vcpu)
                    vcpu->apic != NULL ? virtual_interrupts_apic_base(vcpu) : msr_apic_base(vcpu->index == 0));
 }
 
+static void vcpu_start(struct vcpu *vcpu, const struct backend *backend, const struct vcpu_entry *entry)
+{
+    caches_start(vcpu);
+    backend->vcpu_reset(vcpu, entry);
+    backend->nested_flush(vcpu);
+}
+
 /* On the boot CPU, all vCPUs parked: RAM zeroed, devices reset, image loaded, first vCPU ready. */
 static void start(struct partition *p, const struct backend *backend)
 {
@@ -67,12 +75,7 @@ static void start(struct partition *p, const struct backend *backend)
             virtual_interrupts_reset(vcpu);
         __atomic_store_n(&vcpu->state, i == 0 ? VCPU_RUNNING : VCPU_WAIT_SIPI, __ATOMIC_RELEASE);
     }
-    caches_start(&p->vcpus[0]);
-    backend->vcpu_reset(&p->vcpus[0], &entry);
-    backend->nested_flush(&p->vcpus[0]);
-    spin_lock(&p->reason_lock);
-    p->reason[0] = '\0';
-    spin_unlock(&p->reason_lock);
+    vcpu_start(&p->vcpus[0], backend, &entry);
     __atomic_store_n(&p->heartbeat_due, 0, __ATOMIC_RELEASE);
     p->starts++;
     __atomic_store_n(&p->state, PARTITION_RUNNING, __ATOMIC_RELEASE);
@@ -140,9 +143,7 @@ static void requests_take(struct vcpu *vcpu, const struct backend *backend)
     }
     if ((taken & VCPU_REQUEST_SIPI) && vcpu->state == VCPU_WAIT_SIPI) {
         struct vcpu_entry entry = {.mode = VCPU_MODE_REAL, .cs_selector = (uint16_t)(vcpu->sipi_vector << 8)};
-        caches_start(vcpu);
-        backend->vcpu_reset(vcpu, &entry);
-        backend->nested_flush(vcpu);
+        vcpu_start(vcpu, backend, &entry);
         __atomic_store_n(&vcpu->state, VCPU_RUNNING, __ATOMIC_RELEASE);
     }
     if (!(taken & VCPU_REQUEST_NMI) || vcpu->state == VCPU_WAIT_SIPI)

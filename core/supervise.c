@@ -53,46 +53,25 @@ static void check_answers(const struct vcpu *vcpu, uint64_t now, uint64_t tsc_hz
 static void watchdog_expired(struct partition *p, const char *what, uint64_t now)
 {
     static const struct interrupt_message nmi = {.delivery = DELIVERY_NMI};
-    switch (fault_rule_find(p->plan->config, FAULT_WATCHDOG).action) {
-    case FAULT_LOG:
-        if (lifecycle_is_told(p, now))
-            log_line("%s: %s has run out: it goes on", partition_name(p), what);
-        return;
-    case FAULT_INJECT:
-        if (lifecycle_is_told(p, now))
-            log_line("%s: %s has run out: it gets an NMI", partition_name(p), what);
-        (void)partition_request(&p->vcpus[0], &nmi); /* true: an NMI always is one */
-        return;
-    case FAULT_BY_DEFAULT:
-    case FAULT_STOP:
-    case FAULT_RESTART:
-    case FAULT_HALT_BOX:
-    case FAULT_REBOOT_BOX:
+    enum fault_action action = fault_rule_find(p->plan->config, FAULT_WATCHDOG).action;
+    if (!fault_goes_on(action)) {
         lifecycle_fault(p, FAULT_WATCHDOG, "%s has run out", what);
         return;
     }
+    if (lifecycle_is_told(p, now))
+        log_line("%s: %s has run out: it %s", partition_name(p), what,
+                 action == FAULT_INJECT ? "gets an NMI" : "goes on");
+    if (action == FAULT_INJECT)
+        (void)partition_request(&p->vcpus[0], &nmi); /* true: an NMI always is one */
 }
 
-static void heartbeat_hold(struct partition *p, uint64_t now)
+static void check_signs_of_life(struct partition *p, uint64_t now)
 {
     uint64_t due = __atomic_load_n(&p->heartbeat_due, __ATOMIC_ACQUIRE);
-    uint64_t again = now + __atomic_load_n(&p->heartbeat_ticks, __ATOMIC_RELAXED);
-    if (due != 0)
-        __atomic_compare_exchange_n(&p->heartbeat_due, &due, again, false, __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE);
-}
-
-static void check_heartbeat(struct partition *p, uint64_t now)
-{
-    uint64_t due = __atomic_load_n(&p->heartbeat_due, __ATOMIC_ACQUIRE);
-    if (due == 0 || now < due)
-        return;
-    /* False: the guest has just called. */
-    if (__atomic_compare_exchange_n(&p->heartbeat_due, &due, 0, false, __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE))
+    /* The exchange fails when the guest has just called. */
+    if (due != 0 && now >= due &&
+        __atomic_compare_exchange_n(&p->heartbeat_due, &due, 0, false, __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE))
         watchdog_expired(p, "its heartbeat", now);
-}
-
-static void check_watchdog(struct partition *p, uint64_t now)
-{
     if (now >= platform_watchdog_due(p->platform) && platform_watchdog_expire(p->platform, now))
         watchdog_expired(p, "its watchdog", now);
 }
@@ -100,7 +79,10 @@ static void check_watchdog(struct partition *p, uint64_t now)
 /* The time a guest spends paused is not its own. */
 static void hold(struct partition *p, uint64_t now)
 {
-    heartbeat_hold(p, now);
+    uint64_t due = __atomic_load_n(&p->heartbeat_due, __ATOMIC_ACQUIRE);
+    uint64_t again = now + __atomic_load_n(&p->heartbeat_ticks, __ATOMIC_RELAXED);
+    if (due != 0)
+        __atomic_compare_exchange_n(&p->heartbeat_due, &due, again, false, __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE);
     if (platform_watchdog_due(p->platform) != UINT64_MAX)
         platform_watchdog_hold(p->platform, now);
 }
@@ -109,12 +91,10 @@ static void check_partition(struct partition *p, uint64_t now, uint64_t tsc_hz)
 {
     enum partition_state state = __atomic_load_n(&p->state, __ATOMIC_ACQUIRE);
     lifecycle_restart_due(p, now);
-    if (state == PARTITION_PAUSED) {
+    if (state == PARTITION_PAUSED)
         hold(p, now);
-    } else if (state == PARTITION_RUNNING && lifecycle_settled(p)) {
-        check_heartbeat(p, now);
-        check_watchdog(p, now);
-    }
+    else if (state == PARTITION_RUNNING && lifecycle_settled(p))
+        check_signs_of_life(p, now);
     for (uint32_t i = 0; i < p->vcpu_count; i++)
         check_answers(&p->vcpus[i], now, tsc_hz);
 }
