@@ -1,6 +1,7 @@
 /* Commands that change something: a partition's life, this terminal's partner, the box. */
 #include "core/command.h"
 
+#include "core/bytes.h"
 #include "core/cpu.h"
 #include "core/lifecycle.h"
 
@@ -33,14 +34,10 @@ const char *partition_state_text(const struct partition *p)
 
 void partition_reason_copy(struct partition *p, char reason[PARTITION_REASON_SIZE])
 {
-    size_t length = 0;
     spin_lock(&p->reason_lock);
-    for (; length < PARTITION_REASON_SIZE - 1 && p->reason[length] != '\0'; length++) {
-        char c = p->reason[length];
-        reason[length] = c >= ' ' && c <= '~' ? c : '?';
-    }
+    memcpy(reason, p->reason, PARTITION_REASON_SIZE);
     spin_unlock(&p->reason_lock);
-    reason[length] = '\0';
+    text_make_printable(reason, strlen(reason));
 }
 
 /* Why nothing is done, and what would be: the state does not change, for nothing is under way. */

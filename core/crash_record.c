@@ -40,14 +40,6 @@ static size_t stamp(char text[STAMP_SIZE])
                       t.second);
 }
 
-/* What is shown on a terminal after the next boot must not move its cursor. */
-static void make_printable(char *text, size_t length)
-{
-    for (size_t i = 0; i < length; i++)
-        if (text[i] != '\n' && (text[i] < ' ' || text[i] > '~'))
-            text[i] = '?';
-}
-
 void crash_record_line(const char *format, ...)
 {
     char line[LINE_SIZE];
@@ -60,9 +52,7 @@ void crash_record_line(const char *format, ...)
     va_end(arguments);
     if (length > sizeof line - 2)
         length = sizeof line - 2;
-    make_printable(line, length);
-    for (size_t i = 0; i < length; i++)
-        line[i] = line[i] == '\n' ? '?' : line[i];
+    text_make_printable(line, length);
     line[length++] = '\n';
     spin_lock(&record.lock);
     crash_page_add(&record.now, line, length);

@@ -213,6 +213,13 @@ size_t text_print(char *buffer, size_t size, const char *format, ...)
     return length;
 }
 
+void text_make_printable(char *text, size_t length)
+{
+    for (size_t i = 0; i < length; i++)
+        if (text[i] < ' ' || text[i] > '~')
+            text[i] = '?';
+}
+
 void sink_print_size(struct sink *sink, uint64_t bytes)
 {
     static const char units[][4] = {"KiB", "MiB", "GiB"};

@@ -12,40 +12,11 @@ static struct {
     struct ring ring;
 } log_state;
 
-/* `sink` is first, so that a pointer to it is a pointer to the whole. */
-struct line_sink {
-    struct sink sink;
-    size_t length; /* of the text that wants in, also of what did not fit */
-    char line[LOG_LINE_SIZE];
-};
-
-/* Texts may quote what a guest said: nothing but printable ASCII comes in, so no line can pass for another one. */
-static void line_put(struct sink *self, const char *text, size_t length)
-{
-    struct line_sink *to = (struct line_sink *)self;
-    for (size_t i = 0; i < length; i++, to->length++) {
-        if (to->length < sizeof to->line - 1) /* the last byte is the line feed's */
-            to->line[to->length] = text[i] >= ' ' && text[i] <= '~' ? text[i] : '?';
-    }
-}
-
-static size_t line_finish(struct line_sink *to)
-{
-    static const char cut[] = "...";
-    size_t most = sizeof to->line - 1;
-    if (to->length > most) {
-        memcpy(to->line + most - (sizeof cut - 1), cut, sizeof cut - 1);
-        to->length = most;
-    }
-    to->line[to->length] = '\n';
-    return to->length + 1;
-}
-
 static void put_stamp(struct sink *to)
 {
     uint64_t hz = __atomic_load_n(&log_state.tsc_hz, __ATOMIC_ACQUIRE);
     struct duration since = duration_from_ticks(cpu_clock() - log_state.epoch, hz);
-    sink_print(to, "[%5llu.%03u] ", (unsigned long long)since.seconds, since.thousandths);
+    sink_print(to, "[%5lu.%03u] ", since.seconds, since.thousandths);
 }
 
 void log_set_clock(uint64_t tsc_hz, uint64_t now)
@@ -58,17 +29,27 @@ void log_set_clock(uint64_t tsc_hz, uint64_t now)
 
 void log_line(const char *format, ...)
 {
-    struct line_sink to = {.sink = {.put = line_put}};
+    static const char cut[] = "...";
+    char line[LOG_LINE_SIZE];
+    struct text_sink to;
     va_list arguments;
+    text_sink_init(&to, line, sizeof line);
     put_stamp(&to.sink);
     va_start(arguments, format);
     sink_vprint(&to.sink, format, arguments);
     va_end(arguments);
-    size_t length = line_finish(&to);
+    size_t length = to.length;
+    if (length >= sizeof line) {
+        memcpy(line + sizeof line - sizeof cut, cut, sizeof cut);
+        length = sizeof line - 1;
+    }
+    /* Texts may quote what a guest said: no line can pass for another one. */
+    text_make_printable(line, length);
+    line[length++] = '\n'; /* in place of the terminating 0 */
 
     spin_lock(&log_state.lock);
     for (size_t i = 0; i < length; i++)
-        ring_put(&log_state.ring, to.line[i]);
+        ring_put(&log_state.ring, line[i]);
     spin_unlock(&log_state.lock);
 }
 

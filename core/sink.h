@@ -27,6 +27,9 @@ size_t text_print(char *buffer, size_t size, const char *format, ...) __attribut
 size_t text_vprint(char *buffer, size_t size, const char *format, va_list arguments)
     __attribute__((format(printf, 3, 0)));
 
+/* Other bytes than printable ASCII become '?': what is shown on a terminal must not move its cursor. */
+void text_make_printable(char *text, size_t length);
+
 /* A sink into a buffer: what does not fit is lost; always terminated. */
 struct text_sink {
     struct sink sink; /* first */
