@@ -1,28 +1,17 @@
 /*
- * Date arithmetic by counting days: years by their leap days, months by a table.
+ * Date arithmetic by counting days. Years count from March here, so that a leap day is the last of its year, and the
+ * months before are 31, 30, 31, 30, 31 days long, over and over.
  */
 #include "core/calendar.h"
 
-enum { SECONDS_A_DAY = 86400, FIRST_YEAR = 1970, LAST_YEAR = 9999, MONTHS = 12, THURSDAY = 4 };
+enum { SECONDS_A_DAY = 86400, FIRST_YEAR = 1970, LAST_YEAR = 9999, MONTHS = 12, THURSDAY = 4, DAYS_TO_1970 = 719468 };
 
-/* Days of the year before each month begins, without a leap day. */
-static const uint16_t days_before[MONTHS + 1] = {0, 31, 59, 90, 120, 151, 181, 212, 243, 273, 304, 334, 365};
-
-static bool is_leap(uint32_t year) { return (year % 4 == 0 && year % 100 != 0) || year % 400 == 0; }
-
-/* How many leap days there are in the years 1..year. */
-static uint32_t leap_days(uint32_t year) { return year / 4 - year / 100 + year / 400; }
-
-/* Days from 1970-01-01 to the first of January of `year`. */
-static uint32_t days_to_year(uint32_t year)
+/* Days from 1970-01-01 to the first of `month`, 1 to 12. */
+static uint32_t days_to(uint32_t year, uint32_t month)
 {
-    return (year - FIRST_YEAR) * 365 + leap_days(year - 1) - leap_days(FIRST_YEAR - 1);
-}
-
-/* Days from the first of January to the first of the month after `month` months. */
-static uint32_t days_to_month(uint32_t year, uint32_t months)
-{
-    return days_before[months] + (months >= 2 && is_leap(year) ? 1u : 0u);
+    uint32_t years = month < 3 ? year - 1 : year;
+    uint32_t months = (month + 9) % MONTHS; /* five of them have 153 days */
+    return years * 365 + years / 4 - years / 100 + years / 400 + (months * 153 + 2) / 5 - DAYS_TO_1970;
 }
 
 static uint32_t clamp(uint32_t value, uint32_t low, uint32_t high)
@@ -41,17 +30,16 @@ struct calendar_time calendar_from_seconds(uint64_t seconds)
 
     /* No year is longer than 366 days, so this estimate is never too late, only some years too early. */
     uint32_t year = FIRST_YEAR + days / 366;
-    while (year < LAST_YEAR && days_to_year(year + 1) <= days)
+    uint32_t month = 1;
+    while (year < LAST_YEAR && days_to(year + 1, 1) <= days)
         year++;
-    uint32_t day = days - days_to_year(year);
-    uint32_t month = 0;
-    while (month + 1 < MONTHS && days_to_month(year, month + 1) <= day)
+    while (month < MONTHS && days_to(year, month + 1) <= days)
         month++;
 
     return (struct calendar_time){
         .year = year,
-        .month = month + 1,
-        .day = day - days_to_month(year, month) + 1,
+        .month = month,
+        .day = days - days_to(year, month) + 1,
         .weekday = (days + THURSDAY) % 7 + 1,
         .hour = rest / 3600,
         .minute = rest / 60 % 60,
@@ -64,7 +52,7 @@ uint64_t calendar_to_seconds(const struct calendar_time *time)
     uint32_t year = clamp(time->year, FIRST_YEAR, LAST_YEAR);
     uint32_t month = clamp(time->month, 1, MONTHS);
     uint32_t day = clamp(time->day, 1, 31);
-    uint64_t days = (uint64_t)days_to_year(year) + days_to_month(year, month - 1) + day - 1;
+    uint64_t days = (uint64_t)days_to(year, month) + day - 1;
 
     return days * SECONDS_A_DAY + clamp(time->hour, 0, 23) * 3600 + clamp(time->minute, 0, 59) * 60 +
            clamp(time->second, 0, 59);
