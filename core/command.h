@@ -61,6 +61,17 @@ command_function command_lifecycle, command_end, command_attach; /* core/command
 command_function command_list, command_stats, command_log;       /* core/command_partition.c */
 command_function command_show, command_version;                  /* core/command_box.c */
 
+/* core/commands.c: from the line that was typed to the command that is run. */
+
+/*
+ * Finds the command a line names and prepares `run`. False when there is nothing to do: an empty line, or one with an
+ * error, which has been printed in one line.
+ */
+bool must_check commands_begin(struct command_context *context, struct command_run *run, const char *line);
+
+/* Prints the next piece; true when there is more to come. The outbox must have room for COMMAND_STEP_SIZE bytes. */
+bool commands_step(struct command_context *context, struct command_run *run);
+
 /* Logs the outcome of what the operator asked for, once it is there. */
 void command_report_settled(struct command_context *context);
 

@@ -11,6 +11,12 @@ static const char *const doing[] = {
     [GOAL_PAUSE] = "pausing", [GOAL_RESUME] = "resuming",
 };
 
+static const char *const being[] = {
+    [PARTITION_STOPPED] = "stopped",
+    [PARTITION_RUNNING] = "running",
+    [PARTITION_PAUSED] = "paused",
+};
+
 enum partition_state partition_state_now(const struct partition *p)
 {
     return __atomic_load_n(&p->state, __ATOMIC_ACQUIRE);
@@ -19,17 +25,7 @@ enum partition_state partition_state_now(const struct partition *p)
 const char *partition_state_text(const struct partition *p)
 {
     enum partition_goal goal = lifecycle_goal(p);
-    if (goal != GOAL_NONE)
-        return doing[goal];
-    switch (partition_state_now(p)) {
-    case PARTITION_STOPPED:
-        return "stopped";
-    case PARTITION_RUNNING:
-        return "running";
-    case PARTITION_PAUSED:
-        return "paused";
-    }
-    return "unknown";
+    return goal != GOAL_NONE ? doing[goal] : being[partition_state_now(p)];
 }
 
 void partition_reason_copy(struct partition *p, char reason[PARTITION_REASON_SIZE])
@@ -62,8 +58,7 @@ bool command_lifecycle(struct command_context *context, struct command_run *run)
         context->asked[p->index] = goal;
         sink_print(out, "%s: %s\n", partition_name(p), doing[goal]);
         break;
-    case LIFECYCLE_ALREADY:
-    case LIFECYCLE_NOT_RUNNING:
+    case LIFECYCLE_REFUSED:
         refuse(out, p, goal);
         break;
     case LIFECYCLE_BUSY:
@@ -84,11 +79,11 @@ static void report(struct partition *p, enum partition_goal goal)
     partition_reason_copy(p, reason);
     enum partition_state state = partition_state_now(p);
     if (state != PARTITION_STOPPED || reason[0] == '\0')
-        log_line("%s: %s", partition_name(p), partition_state_text(p));
+        log_partition(p, "%s", partition_state_text(p));
     else if (goal == GOAL_START || goal == GOAL_RESTART)
-        log_line("%s: not running: %s", partition_name(p), reason);
+        log_partition(p, "not running: %s", reason);
     else
-        log_line("%s: stopped: %s", partition_name(p), reason);
+        log_partition(p, "stopped: %s", reason);
 }
 
 void command_report_settled(struct command_context *context)

@@ -1,5 +1,5 @@
 /* The table of commands, and the errors of those who mistype. */
-#include "core/commands.h"
+#include "core/command.h"
 
 #include "core/text_nearest.h"
 

@@ -4,7 +4,7 @@
  */
 #include "core/attach.h"
 #include "core/bytes.h"
-#include "core/commands.h"
+#include "core/command.h"
 #include "core/cpu.h"
 #include "core/line_editor.h"
 #include "core/version.h"

@@ -22,3 +22,5 @@ void console_end_box(bool reboot);
 
 /* A message of the hypervisor itself: goes to the console (above the prompt) and to the log. From any CPU. */
 void log_line(const char *format, ...) __attribute__((format(printf, 1, 2)));
+/* The same about a partition: "NAME: text". */
+void log_partition(const struct partition *p, const char *format, ...) __attribute__((format(printf, 2, 3)));

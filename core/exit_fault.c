@@ -46,8 +46,8 @@ static bool is_news(struct partition *p, const struct exit *exit)
     enum fault_news news = fault_seen_add(seen, what, p->plan->config->learn ? TOLD_TO_LEARN : TOLD);
     spin_unlock(&p->fault_lock);
     if (news == FAULT_CLOSED)
-        log_line("%s: fault.%s: %u different ones were told, further ones are not", partition_name(p),
-                 fault_class_name(class_of(exit)), seen->count);
+        log_partition(p, "fault.%s: %u different ones were told, further ones are not",
+                      fault_class_name(class_of(exit)), seen->count);
     return news == FAULT_NEWS;
 }
 
@@ -79,14 +79,13 @@ static void tell(const struct partition *p, const struct exit *exit, const char 
 {
     uint64_t last = exit->address + exit->size - 1;
     if (!p->plan->config->learn)
-        log_line("%s: let through: %s", partition_name(p), text);
+        log_partition(p, "let through: %s", text);
     else if (exit->kind == EXIT_MEMORY)
-        log_line("%s: learn: fault.memory = log # %s", partition_name(p), text);
+        log_partition(p, "learn: fault.memory = log # %s", text);
     else if (exit->kind == EXIT_PORT && exit->size != 1)
-        log_line("%s: learn: allow.port = 0x%lx-0x%lx # %s", partition_name(p), exit->address, last, text);
+        log_partition(p, "learn: allow.port = 0x%lx-0x%lx # %s", exit->address, last, text);
     else
-        log_line("%s: learn: allow.%s = 0x%lx # %s", partition_name(p), fault_class_name(class_of(exit)), exit->address,
-                 text);
+        log_partition(p, "learn: allow.%s = 0x%lx # %s", fault_class_name(class_of(exit)), exit->address, text);
 }
 
 bool exit_refuse(struct vcpu *vcpu, const struct backend *backend, const struct exit *exit)

@@ -17,15 +17,15 @@ void exit_machine_check(struct vcpu *vcpu, const struct backend *backend)
     struct vcpu_state_view view;
     machine_check_take(&check);
     if (check.kind == MACHINE_CHECK_ELSEWHERE) {
-        log_line("%s: vCPU %u: a machine check that is another CPU's: it goes on", partition_name(p), vcpu->index);
+        log_partition(p, "vCPU %u: a machine check that is another CPU's: it goes on", vcpu->index);
         return;
     }
     backend->view(vcpu, &view);
     bool contained = check.kind == MACHINE_CHECK_CONTAINED;
     bool takes_it = contained && (view.cr4 & CR4_MCE);
     if (takes_it || fault_rule_find(p->plan->config, FAULT_MACHINE_CHECK).action == FAULT_INJECT) {
-        log_line("%s: vCPU %u: machine check, bank %u status %lx address %lx: the guest gets it", partition_name(p),
-                 vcpu->index, check.bank, check.status, check.address);
+        log_partition(p, "vCPU %u: machine check, bank %u status %lx address %lx: the guest gets it", vcpu->index,
+                      check.bank, check.status, check.address);
         backend->inject_exception(vcpu, VECTOR_MC, 0);
         return;
     }

@@ -56,29 +56,28 @@ static bool goal_impose(struct partition *p, enum partition_goal goal)
  */
 static bool policy_forget(struct partition *p, enum partition_goal goal)
 {
-    if (goal == GOAL_START || goal == GOAL_RESTART) {
+    bool begins = goal == GOAL_START || goal == GOAL_RESTART;
+    if (begins) {
         p->quick_ends = 0;
         spin_lock(&p->fault_lock);
         memset(p->restarts, 0, sizeof p->restarts);
         p->ends = (struct fault_pace){0};
         spin_unlock(&p->fault_lock);
     }
-    if (goal != GOAL_START && goal != GOAL_RESTART && goal != GOAL_STOP)
-        return false;
-    return __atomic_exchange_n(&p->restart_at, 0, __ATOMIC_ACQ_REL) != 0;
+    return (begins || goal == GOAL_STOP) && __atomic_exchange_n(&p->restart_at, 0, __ATOMIC_ACQ_REL) != 0;
 }
 
-/* What a person's wish comes to in the state that is now. *put_off: it has ended a restart that was to come. */
-static enum lifecycle_answer judge(struct partition *p, enum partition_goal goal, bool *put_off)
+/* Whether a person's wish changes anything in the state that is now. *put_off: it has ended a restart to come. */
+static bool judge(struct partition *p, enum partition_goal goal, bool *put_off)
 {
+    enum { STOPPED = 1 << PARTITION_STOPPED, RUNNING = 1 << PARTITION_RUNNING, PAUSED = 1 << PARTITION_PAUSED };
+    static const uint8_t states[] = {
+        [GOAL_START] = STOPPED, [GOAL_STOP] = RUNNING | PAUSED, [GOAL_RESTART] = STOPPED | RUNNING | PAUSED,
+        [GOAL_PAUSE] = RUNNING, [GOAL_RESUME] = PAUSED,
+    };
     enum partition_state state = __atomic_load_n(&p->state, __ATOMIC_ACQUIRE);
     *put_off = policy_forget(p, goal);
-    if ((goal == GOAL_START && state != PARTITION_STOPPED) || (goal == GOAL_STOP && state == PARTITION_STOPPED) ||
-        (goal == GOAL_PAUSE && state == PARTITION_PAUSED) || (goal == GOAL_RESUME && state == PARTITION_RUNNING))
-        return LIFECYCLE_ALREADY;
-    if ((goal == GOAL_PAUSE || goal == GOAL_RESUME) && state == PARTITION_STOPPED)
-        return LIFECYCLE_NOT_RUNNING;
-    return LIFECYCLE_ACCEPTED;
+    return (states[goal] >> state & 1) != 0;
 }
 
 enum lifecycle_answer lifecycle_ask(struct partition *p, enum partition_goal goal)
@@ -95,11 +94,10 @@ enum lifecycle_answer lifecycle_ask(struct partition *p, enum partition_goal goa
                 return LIFECYCLE_LATER;
             continue;
         }
-        enum lifecycle_answer answer = judge(p, goal, &put_off);
-        if (answer == LIFECYCLE_ALREADY && put_off)
-            return LIFECYCLE_ACCEPTED; /* a stop of one that would have started again */
-        if (answer != LIFECYCLE_ACCEPTED || goal_set(p, before, goal))
-            return answer;
+        if (!judge(p, goal, &put_off)) /* put off: a stop of one that would have started again */
+            return put_off ? LIFECYCLE_ACCEPTED : LIFECYCLE_REFUSED;
+        if (goal_set(p, before, goal))
+            return LIFECYCLE_ACCEPTED;
     }
 }
 
@@ -110,7 +108,7 @@ void lifecycle_goal_done(struct partition *p, uint32_t word)
         enum partition_goal next = (now & GOAL_NEXT_MASK) >> GOAL_NEXT_SHIFT;
         uint32_t after = word & ~(uint32_t)GOAL_MASK;
         bool put_off;
-        if (next != GOAL_NONE && judge(p, next, &put_off) == LIFECYCLE_ACCEPTED)
+        if (next != GOAL_NONE && judge(p, next, &put_off))
             after += GOAL_COUNT + next;
         if (word_replace(p, now, after))
             break;
@@ -167,10 +165,11 @@ bool lifecycle_is_told(struct partition *p, uint64_t now)
     enum fault_news news = fault_pace_add(&p->ends, now, p->machine->tsc_hz, &untold);
     spin_unlock(&p->fault_lock);
     if (untold != 0)
-        log_line("%s: %u resets or faults before this one were not told", partition_name(p), untold);
+        log_partition(p, "%u resets or faults before this one were not told", untold);
     if (news == FAULT_CLOSED)
-        log_line("%s: more than %u resets or faults within a minute: the rest is not told, see its STARTS in 'list'",
-                 partition_name(p), FAULT_PACE_MOST);
+        log_partition(p,
+                      "more than %u resets or faults within a minute: the rest is not told, see its STARTS in 'list'",
+                      FAULT_PACE_MOST);
     return news == FAULT_NEWS;
 }
 
@@ -179,13 +178,13 @@ static void restart_apply(struct partition *p, enum fault_class class, const str
     if (v->rule.limit == 0) {
         p->quick_ends = v->quick_ends;
         if (!v->again)
-            log_line("%s: ended %u times within a second of its start: not restarted again, 'start' tries anew",
-                     partition_name(p), v->quick_ends);
+            log_partition(p, "ended %u times within a second of its start: not restarted again, 'start' tries anew",
+                          v->quick_ends);
         return;
     }
     if (!v->again) {
-        log_line("%s: its restarts are used up, fault.%s = restart %u/%us: it stays stopped, 'start' tries anew",
-                 partition_name(p), fault_class_name(class), v->rule.limit, v->rule.seconds);
+        log_partition(p, "its restarts are used up, fault.%s = restart %u/%us: it stays stopped, 'start' tries anew",
+                      fault_class_name(class), v->rule.limit, v->rule.seconds);
         return;
     }
     spin_lock(&p->fault_lock);
@@ -193,8 +192,8 @@ static void restart_apply(struct partition *p, enum fault_class class, const str
     spin_unlock(&p->fault_lock);
     struct duration wait = duration_from_ticks(v->delay, p->machine->tsc_hz);
     if (v->told)
-        log_line("%s: starts again in %lu.%03u s: restart %u of %u within %u s", partition_name(p), wait.seconds,
-                 wait.thousandths, v->number, v->rule.limit, v->rule.seconds);
+        log_partition(p, "starts again in %lu.%03u s: restart %u of %u within %u s", wait.seconds, wait.thousandths,
+                      v->number, v->rule.limit, v->rule.seconds);
     if (v->delay != 0)
         __atomic_store_n(&p->restart_at, now + v->delay, __ATOMIC_RELEASE);
 }
@@ -202,32 +201,19 @@ static void restart_apply(struct partition *p, enum fault_class class, const str
 static void box_end_apply(struct partition *p, enum fault_class class, enum fault_action action)
 {
     bool reboots = action == FAULT_REBOOT_BOX;
-    const char *effect = reboots ? "restarts" : "stops";
-    if (fault_rule_is_configured(p->plan->config, class))
-        log_line("%s: its policy fault.%s = %s %s the box", partition_name(p), fault_class_name(class),
-                 fault_action_name(action), effect);
-    else
-        log_line("%s: its policy on_stop = %s %s the box", partition_name(p), fault_action_name(action), effect);
+    bool own = fault_rule_is_configured(p->plan->config, class);
+    log_partition(p, "its policy %s%s = %s %s the box", own ? "fault." : "", own ? fault_class_name(class) : "on_stop",
+                  fault_action_name(action), reboots ? "restarts" : "stops");
     console_end_box(reboots);
 }
 
 /* What policy does about an end that nobody asked for, once the goal that follows from it stands. */
 static void policy_apply(struct partition *p, enum fault_class class, const struct verdict *v, uint64_t now)
 {
-    switch (v->rule.action) {
-    case FAULT_BY_DEFAULT:
-    case FAULT_LOG:
-    case FAULT_INJECT:
-    case FAULT_STOP:
-        return;
-    case FAULT_RESTART:
+    if (v->rule.action == FAULT_RESTART)
         restart_apply(p, class, v, now);
-        return;
-    case FAULT_HALT_BOX:
-    case FAULT_REBOOT_BOX:
+    else if (v->rule.action == FAULT_HALT_BOX || v->rule.action == FAULT_REBOOT_BOX)
         box_end_apply(p, class, v->rule.action);
-        return;
-    }
 }
 
 void lifecycle_fault(struct partition *p, enum fault_class class, const char *format, ...)
@@ -242,8 +228,7 @@ void lifecycle_fault(struct partition *p, enum fault_class class, const char *fo
     struct verdict verdict = decide(p, class, now);
     verdict.told = lifecycle_is_told(p, now) || !verdict.again;
     if (verdict.told) {
-        log_line("%s: stopped: %s%s", partition_name(p), text,
-                 verdict.again && verdict.rule.limit == 0 ? ": it starts again" : "");
+        log_partition(p, "stopped: %s%s", text, verdict.again && verdict.rule.limit == 0 ? ": it starts again" : "");
         crash_record_line("%s: stopped: %s", partition_name(p), text);
     }
     /* Several vCPUs may end at once: that is one end. Nothing is restarted before the caller's vCPU has parked. */
@@ -259,7 +244,7 @@ void lifecycle_guest_reset(struct partition *p)
         return;
     }
     if (lifecycle_is_told(p, cpu_clock()))
-        log_line("%s: reset by the guest", partition_name(p));
+        log_partition(p, "reset by the guest");
     (void)goal_impose(p, GOAL_RESTART); /* false: what is under way ends this life anyhow */
 }
 

@@ -7,10 +7,9 @@
 
 enum lifecycle_answer {
     LIFECYCLE_ACCEPTED,
-    LIFECYCLE_ALREADY,     /* it is so already */
-    LIFECYCLE_NOT_RUNNING, /* pause needs a running partition, resume a paused one */
-    LIFECYCLE_LATER,       /* another change is being carried out: it comes after that */
-    LIFECYCLE_BUSY,        /* the same, and another wish waits already */
+    LIFECYCLE_REFUSED, /* it is so already, or is not running to be paused, or paused to be resumed */
+    LIFECYCLE_LATER,   /* another change is being carried out: it comes after that */
+    LIFECYCLE_BUSY,    /* the same, and another wish waits already */
 };
 
 /*

@@ -27,17 +27,17 @@ void log_set_clock(uint64_t tsc_hz, uint64_t now)
     __atomic_store_n(&log_state.tsc_hz, tsc_hz, __ATOMIC_RELEASE);
 }
 
-void log_line(const char *format, ...)
+/* `name`, if any, stands in front. */
+static void put_line(const char *name, const char *format, va_list arguments)
 {
     static const char cut[] = "...";
     char line[LOG_LINE_SIZE];
     struct text_sink to;
-    va_list arguments;
     text_sink_init(&to, line, sizeof line);
     put_stamp(&to.sink);
-    va_start(arguments, format);
+    if (name != NULL)
+        sink_print(&to.sink, "%s: ", name);
     sink_vprint(&to.sink, format, arguments);
-    va_end(arguments);
     size_t length = to.length;
     if (length >= sizeof line) {
         memcpy(line + sizeof line - sizeof cut, cut, sizeof cut);
@@ -51,6 +51,22 @@ void log_line(const char *format, ...)
     for (size_t i = 0; i < length; i++)
         ring_put(&log_state.ring, line[i]);
     spin_unlock(&log_state.lock);
+}
+
+void log_line(const char *format, ...)
+{
+    va_list arguments;
+    va_start(arguments, format);
+    put_line(NULL, format, arguments);
+    va_end(arguments);
+}
+
+void log_partition(const struct partition *p, const char *format, ...)
+{
+    va_list arguments;
+    va_start(arguments, format);
+    put_line(partition_name(p), format, arguments);
+    va_end(arguments);
 }
 
 struct ring *log_ring(void) { return &log_state.ring; }

@@ -28,10 +28,9 @@ static uint64_t exits_of(const struct vcpu *vcpu)
 static void check_answers(const struct vcpu *vcpu, uint64_t now, uint64_t tsc_hz)
 {
     struct silence *s = &silences[vcpu->cpu];
-    const char *name = partition_name(vcpu->partition);
     if (!cpu_nmi_waits(vcpu->cpu)) {
         if (s->told)
-            log_line("%s: CPU %u answers again", name, vcpu->cpu);
+            log_partition(vcpu->partition, "CPU %u answers again", vcpu->cpu);
         *s = (struct silence){0};
         return;
     }
@@ -45,9 +44,10 @@ static void check_answers(const struct vcpu *vcpu, uint64_t now, uint64_t tsc_hz
         return;
     s->told = true;
     cpu_nmi_again(vcpu->cpu);
-    log_line("%s: CPU %u has not answered an NMI for %d s: its firmware holds it, or it is broken", name, vcpu->cpu,
-             SILENT_SECONDS);
-    crash_record_line("%s: CPU %u has not answered an NMI for %d s", name, vcpu->cpu, SILENT_SECONDS);
+    log_partition(vcpu->partition, "CPU %u has not answered an NMI for %d s: its firmware holds it, or it is broken",
+                  vcpu->cpu, SILENT_SECONDS);
+    crash_record_line("%s: CPU %u has not answered an NMI for %d s", partition_name(vcpu->partition), vcpu->cpu,
+                      SILENT_SECONDS);
 }
 
 static void watchdog_expired(struct partition *p, const char *what, uint64_t now)
@@ -59,8 +59,7 @@ static void watchdog_expired(struct partition *p, const char *what, uint64_t now
         return;
     }
     if (lifecycle_is_told(p, now))
-        log_line("%s: %s has run out: it %s", partition_name(p), what,
-                 action == FAULT_INJECT ? "gets an NMI" : "goes on");
+        log_partition(p, "%s has run out: it %s", what, action == FAULT_INJECT ? "gets an NMI" : "goes on");
     if (action == FAULT_INJECT)
         (void)partition_request(&p->vcpus[0], &nmi); /* true: an NMI always is one */
 }

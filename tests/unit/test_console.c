@@ -130,7 +130,7 @@ static void a_start_that_fails_says_why(void **state)
 static void refused_requests_say_why(void **state)
 {
     (void)state;
-    box.answer = LIFECYCLE_ALREADY;
+    box.answer = LIFECYCLE_REFUSED;
     command("start linux");
     expect("linux is running already\r\n");
     command("stop tiny");
@@ -140,7 +140,7 @@ static void refused_requests_say_why(void **state)
     expect("linux is paused already\r\n");
     command("start linux");
     expect("linux is paused: 'resume' lets it go on, 'restart' begins anew\r\n");
-    box.answer = LIFECYCLE_NOT_RUNNING;
+    box.answer = LIFECYCLE_REFUSED;
     command("pause tiny");
     expect("tiny is stopped: 'start' starts it\r\n");
     command("resume tiny");

@@ -201,7 +201,7 @@ static void a_stop_ends_what_was_put_off(void **state)
     uint64_t t;
     put_off(&t);
     assert_int_equal(lifecycle_ask(p, GOAL_STOP), LIFECYCLE_ACCEPTED);
-    assert_int_equal(lifecycle_ask(p, GOAL_STOP), LIFECYCLE_ALREADY);
+    assert_int_equal(lifecycle_ask(p, GOAL_STOP), LIFECYCLE_REFUSED);
     look_at(t + 10 * HZ);
     assert_int_equal(p->state, PARTITION_STOPPED);
 }
@@ -223,8 +223,8 @@ static void questions_change_nothing_of_it(void **state)
     (void)state;
     uint64_t t;
     put_off(&t);
-    assert_int_equal(lifecycle_ask(p, GOAL_PAUSE), LIFECYCLE_NOT_RUNNING);
-    assert_int_equal(lifecycle_ask(p, GOAL_RESUME), LIFECYCLE_NOT_RUNNING);
+    assert_int_equal(lifecycle_ask(p, GOAL_PAUSE), LIFECYCLE_REFUSED);
+    assert_int_equal(lifecycle_ask(p, GOAL_RESUME), LIFECYCLE_REFUSED);
     look_at(t + HZ);
     assert_int_equal(p->state, PARTITION_RUNNING);
 }
