@@ -33,21 +33,19 @@ bool exit_memory_is_lenient(const struct vcpu *vcpu)
 /* Whether it is the first of its kind, to be told now. Memory is counted by pages. */
 static bool is_news(struct partition *p, const struct exit *exit)
 {
-    struct fault_seen *seen = &p->seen_msrs;
+    enum fault_class class = class_of(exit);
+    struct fault_seen *seen = &p->seen[class - FAULT_PORT];
     uint64_t what = exit->address;
-    if (exit->kind == EXIT_PORT) {
-        seen = &p->seen_ports;
+    if (class == FAULT_PORT)
         what = what << 8 | exit->size;
-    } else if (exit->kind == EXIT_MEMORY) {
-        seen = &p->seen_pages;
+    else if (class == FAULT_MEMORY)
         what = align_down(what, PAGE_SIZE);
-    }
     spin_lock(&p->fault_lock);
     enum fault_news news = fault_seen_add(seen, what, p->plan->config->learn ? TOLD_TO_LEARN : TOLD);
     spin_unlock(&p->fault_lock);
     if (news == FAULT_CLOSED)
-        log_partition(p, "fault.%s: %u different ones were told, further ones are not",
-                      fault_class_name(class_of(exit)), seen->count);
+        log_partition(p, "fault.%s: %u different ones were told, further ones are not", fault_class_name(class),
+                      seen->count);
     return news == FAULT_NEWS;
 }
 
@@ -93,9 +91,10 @@ bool exit_refuse(struct vcpu *vcpu, const struct backend *backend, const struct 
     char text[TEXT_SIZE];
     struct partition *p = vcpu->partition;
     const struct config_partition *config = p->plan->config;
-    struct fault_rule rule = fault_rule_find(config, class_of(exit));
-    if ((exit->kind == EXIT_PORT && fault_port_is_allowed(config, exit->address, exit->size)) ||
-        (class_of(exit) == FAULT_MSR && fault_msr_is_allowed(config, exit->address)))
+    enum fault_class class = class_of(exit);
+    struct fault_rule rule = fault_rule_find(config, class);
+    if ((class == FAULT_PORT && fault_port_is_allowed(config, exit->address, exit->size)) ||
+        (class == FAULT_MSR && fault_msr_is_allowed(config, exit->address)))
         return true;
     if ((config->learn || rule.action == FAULT_LOG) && is_news(p, exit)) {
         describe(vcpu, backend, exit, text);
@@ -108,6 +107,6 @@ bool exit_refuse(struct vcpu *vcpu, const struct backend *backend, const struct 
         return false;
     }
     describe(vcpu, backend, exit, text);
-    lifecycle_fault(p, class_of(exit), "%s", text);
+    lifecycle_fault(p, class, "%s", text);
     return false;
 }

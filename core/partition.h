@@ -47,7 +47,7 @@ struct partition {
     struct spinlock fault_lock;   /* for the five below */
     struct fault_pace ends;       /* told of late */
     struct fault_history restarts[FAULT_CLASSES];
-    struct fault_seen seen_ports, seen_msrs, seen_pages; /* refused and told, over all starts */
+    struct fault_seen seen[FAULT_MEMORY - FAULT_PORT + 1]; /* by class: refused and told, over all starts */
     struct spinlock reason_lock;
     char reason[PARTITION_REASON_SIZE]; /* why it stopped, one line; "" while it runs */
 };
