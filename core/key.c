@@ -34,24 +34,16 @@ static enum key control_key(uint8_t byte)
     return (enum key)keys[byte];
 }
 
-/* "ESC [ number ~" */
-static enum key numbered_key(uint32_t number)
-{
-    static const uint8_t keys[] = {
-        [1] = KEY_HOME, [3] = KEY_DELETE_RIGHT, [4] = KEY_END, [7] = KEY_HOME, [8] = KEY_END,
-    };
-    return number < sizeof keys ? (enum key)keys[number] : KEY_NONE;
-}
-
-/* The last byte of "ESC [ ..." or "ESC O x". */
+/* "ESC [ number ~" by its number, "ESC [ ..." and "ESC O x" by the last byte. */
 static enum key final_key(const struct key_reader *reader, uint8_t final)
 {
     static const uint8_t keys[] = {
-        ['A'] = KEY_OLDER, ['B'] = KEY_NEWER, ['C'] = KEY_RIGHT, ['D'] = KEY_LEFT, ['F'] = KEY_END, ['H'] = KEY_HOME,
+        [1] = KEY_HOME,   [3] = KEY_DELETE_RIGHT, [4] = KEY_END,     [7] = KEY_HOME,
+        [8] = KEY_END,    ['A'] = KEY_OLDER,      ['B'] = KEY_NEWER, ['C'] = KEY_RIGHT,
+        ['D'] = KEY_LEFT, ['F'] = KEY_END,        ['H'] = KEY_HOME,
     };
-    if (final == '~')
-        return numbered_key(reader->number);
-    return final < sizeof keys ? (enum key)keys[final] : KEY_NONE;
+    uint32_t index = final != '~' ? final : reader->number < 'A' ? reader->number : 0;
+    return index < sizeof keys ? (enum key)keys[index] : KEY_NONE;
 }
 
 static void count_number(struct key_reader *reader, uint8_t byte)
