@@ -6,7 +6,6 @@
 #pragma once
 
 #include "core/log.h"
-#include "core/outbox.h"
 
 enum { COMMAND_STEP_SIZE = 1536 };
 

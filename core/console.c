@@ -235,18 +235,7 @@ static void write_output(void)
         outbox_tell_lost(&console.out, console.out.dropped, "console output");
         console.out.dropped = 0;
     }
-    size_t offered = 0;
-    while (offered < CONSOLE_WRITE_SIZE) {
-        size_t length;
-        const char *bytes = outbox_peek(&console.out, &length);
-        if (length > CONSOLE_WRITE_SIZE - offered)
-            length = CONSOLE_WRITE_SIZE - offered;
-        size_t taken = length != 0 ? console.port->write(console.port, bytes, length) : 0;
-        outbox_taken(&console.out, taken < length ? taken : length);
-        offered += length;
-        if (taken < length || length == 0)
-            break;
-    }
+    outbox_write(&console.out, console.port, CONSOLE_WRITE_SIZE);
 }
 
 void console_service(void)

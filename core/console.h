@@ -3,13 +3,8 @@
  */
 #pragma once
 
+#include "core/outbox.h"
 #include "core/partition.h"
-
-/* The terminal's wire. Both never wait. */
-struct console_port {
-    size_t (*read)(struct console_port *self, char *to, size_t size);          /* what has arrived */
-    size_t (*write)(struct console_port *self, const char *from, size_t size); /* how much was taken */
-};
 
 void console_init(struct console_port *port, const struct config *config, const struct machine *machine,
                   const struct plan *plan, const struct backend *backend);

@@ -70,17 +70,17 @@ void outbox_tell_lost(struct outbox *box, uint64_t lost, const char *what)
     sink_print(&box->sink, "[ringfence: %lu bytes of %s lost]\n", lost, what);
 }
 
-const char *outbox_peek(const struct outbox *box, size_t *length)
+void outbox_write(struct outbox *box, struct console_port *port, size_t most)
 {
-    size_t to_edge = OUTBOX_SIZE - (size_t)box->first;
-    *length = box->length < to_edge ? box->length : to_edge;
-    return box->bytes + box->first;
-}
-
-void outbox_taken(struct outbox *box, size_t length)
-{
-    /* A port that claims more than it was offered is not believed. */
-    uint32_t count = length < box->length ? (uint32_t)length : box->length;
-    box->first = (box->first + count) % OUTBOX_SIZE;
-    box->length -= count;
+    while (box->length != 0 && most != 0) {
+        size_t piece = OUTBOX_SIZE - (size_t)box->first;
+        piece = box->length < piece ? box->length : piece;
+        piece = most < piece ? most : piece;
+        size_t taken = port->write(port, box->bytes + box->first, piece);
+        if (taken > piece)
+            taken = piece; /* a port that claims more than it was offered is not believed */
+        box->first = (box->first + (uint32_t)taken) % OUTBOX_SIZE;
+        box->length -= (uint32_t)taken;
+        most = taken == piece ? most - piece : 0;
+    }
 }

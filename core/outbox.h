@@ -8,6 +8,12 @@
 
 enum { OUTBOX_SIZE = 8 * 1024 };
 
+/* The terminal's wire. Both never wait. */
+struct console_port {
+    size_t (*read)(struct console_port *self, char *to, size_t size);          /* what has arrived */
+    size_t (*write)(struct console_port *self, const char *from, size_t size); /* how much was taken */
+};
+
 struct outbox {
     struct sink sink; /* text: a line feed becomes CR LF. First, so that a pointer to it is a pointer to the whole. */
     uint32_t first;   /* where the oldest byte is */
@@ -33,6 +39,5 @@ void outbox_pad(struct outbox *box, uint32_t column);
 void outbox_end_line(struct outbox *box);
 void outbox_tell_lost(struct outbox *box, uint64_t lost, const char *what);
 
-/* The oldest bytes that lie in one piece; *length is 0 when nothing waits. outbox_taken removes them. */
-const char *outbox_peek(const struct outbox *box, size_t *length);
-void outbox_taken(struct outbox *box, size_t length);
+/* Offers the port at most so many bytes, until it has taken fewer than offered. */
+void outbox_write(struct outbox *box, struct console_port *port, size_t most);
