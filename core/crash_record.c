@@ -12,7 +12,6 @@ static struct {
     struct crash_page *place; /* NULL: not open */
     uint64_t tsc_hz;
     uint64_t wall_clock;
-    bool there_is_a_last;
     struct crash_page last;
     struct crash_page now; /* what lies at `place`, which is slow memory: it is only ever written whole */
 } record;
@@ -22,7 +21,8 @@ static void write_out(void) { memcpy(record.place, &record.now, sizeof record.no
 void crash_record_open(struct crash_page *place, uint64_t tsc_hz, uint64_t wall_clock)
 {
     memcpy(&record.last, place, sizeof record.last);
-    record.there_is_a_last = crash_page_holds(&record.last) && record.last.length != 0;
+    if (!crash_page_holds(&record.last))
+        crash_page_clear(&record.last);
     record.tsc_hz = tsc_hz;
     record.wall_clock = wall_clock;
     crash_page_clear(&record.now);
@@ -30,7 +30,7 @@ void crash_record_open(struct crash_page *place, uint64_t tsc_hz, uint64_t wall_
     write_out();
 }
 
-const struct crash_page *crash_record_last(void) { return record.there_is_a_last ? &record.last : NULL; }
+const struct crash_page *crash_record_last(void) { return record.last.length != 0 ? &record.last : NULL; }
 
 static size_t stamp(char text[STAMP_SIZE])
 {
