@@ -49,7 +49,7 @@ static struct {
 
 struct partition_table partition_table;
 
-/* In place of core/lifecycle.c, core/exit_platform.c and drivers/virt/platform.c. */
+/* In place of core/lifecycle.c, core/partition_interrupt.c and drivers/virt/platform.c. */
 
 struct partition *partition_find(struct slice name)
 {
