@@ -4,14 +4,8 @@
 #include "arch/x86_64/cpu_instructions.h"
 #include "arch/x86_64/msr_index.h"
 #include "arch/x86_64/percpu.h"
+#include "arch/x86_64/trap.h"
 #include "core/bytes.h"
-
-/* trap_entry.S */
-bool trap_msr_read(uint32_t number, uint64_t *out);
-bool trap_msr_write(uint32_t number, uint64_t value);
-bool trap_xsetbv(uint64_t value);
-void trap_idle(void);
-void trap_wait(void);
 
 static const struct machine *machine;
 static uint32_t stopping;
@@ -221,10 +215,7 @@ void cpu_box_reboot(void)
     out8(0x64, 0xfe); /* the keyboard controller's reset line */
     cpu_delay_us(50000);
     /* A triple fault is left: every PC resets on it. */
-    struct {
-        uint16_t limit;
-        uint64_t base;
-    } __attribute__((packed)) none = {0, 0};
+    struct descriptor_pointer none = {0, 0};
     __asm__ volatile("lidt %0; int3" : : "m"(none));
     for (;;)
         ;

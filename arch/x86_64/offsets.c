@@ -3,6 +3,7 @@
  */
 #include "arch/x86_64/percpu.h"
 #include "arch/x86_64/svm/vmcb.h"
+#include "arch/x86_64/trap.h"
 #include "core/vcpu.h"
 
 #define OFFSET(name, type, member) __asm__ volatile("\n.ascii \"->" #name " %c0\"" : : "i"(offsetof(type, member)))
@@ -14,6 +15,8 @@ void offsets(void)
 {
     OFFSET(PERCPU_KICKED, struct percpu, kicked);
     OFFSET(PERCPU_VCPU, struct percpu, vcpu);
+    CONSTANT(VECTOR_NMI, VECTOR_NMI);
+    CONSTANT(VECTOR_GP, VECTOR_GP);
     OFFSET(VCPU_GPR, struct vcpu, gpr);
     OFFSET(VCPU_CPUID_VALID, struct vcpu, cpuid.valid);
     OFFSET(VCPU_CPUID_REGS, struct vcpu, cpuid.regs);

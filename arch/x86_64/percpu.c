@@ -8,11 +8,6 @@
 
 static struct percpu early;
 
-struct descriptor_pointer {
-    uint16_t limit;
-    uint64_t base;
-} __attribute__((packed));
-
 static bool map_fresh(uint64_t address, uint64_t size)
 {
     for (uint64_t at = address; at < address + size; at += PAGE_SIZE) {

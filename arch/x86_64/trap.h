@@ -29,9 +29,18 @@ void trap_drain_end(void);
 void trap_handle(struct trap_frame *frame);
 
 /*
- * A stretch of code that an NMI must not fall into unseen: between the look at percpu.kicked and the instruction that
- * gives the CPU away (VM entry, HLT). An NMI there continues at `resume`.
+ * A stretch of code in which a trap is no surprise: it continues at `resume`. An NMI must not fall unseen between the look
+ * at percpu.kicked and the instruction that gives the CPU away (VM entry, HLT); some instructions may be refused with #GP.
+ * TRAP_WINDOW of registers.h makes one.
  */
 struct trap_window {
-    const char *begin, *end, *resume;
+    uint64_t vector, begin, end, resume;
 };
+
+/* Instructions of trap_entry.S. False: refused by the CPU. */
+bool must_check trap_msr_read(uint32_t number, uint64_t *out);
+bool must_check trap_msr_write(uint32_t number, uint64_t value);
+bool must_check trap_xsetbv(uint64_t value);
+
+void trap_idle(void);        /* HLT until an NMI comes or has announced something */
+void trap_wait(void);        /* the same with interrupts let in */

@@ -2,6 +2,9 @@
  * 32 stubs of 16 bytes, which make every exception look alike on the way into trap_handle, and one more: interrupts are only
  * acknowledged, and which of them it was does not matter.
  */
+#include "arch/x86_64/registers.h"
+#include "offsets.h"
+
     .text
     .globl trap_stubs
     .balign 16
@@ -20,108 +23,54 @@ trap_stubs:
     .endr
     .org trap_stubs + 32 * 16           /* trap.c counts on it: a larger stub would have passed it */
 
-/* The CPU aligns the stack before it pushes its five words; these nine align it again. */
-trap_interrupt:
+/*
+ * An interrupt without error code, whatever number it has. The CPU aligns the stack before it pushes its five words; the
+ * nine of VOLATILE align it again.
+ */
+.macro INTERRUPT handler
     cld
-    push %rax
-    push %rcx
-    push %rdx
-    push %rsi
-    push %rdi
-    push %r8
-    push %r9
-    push %r10
-    push %r11
-    call apic_interrupted
-    pop %r11
-    pop %r10
-    pop %r9
-    pop %r8
-    pop %rdi
-    pop %rsi
-    pop %rdx
-    pop %rcx
-    pop %rax
+    PUSH_EACH VOLATILE
+    call \handler
+    POP_EACH VOLATILE
     iretq
+.endm
+
+trap_interrupt:
+    INTERRUPT apic_interrupted
+
+/* While pending interrupts of a guest are drained. */
+    .globl trap_drain_stub
+    .balign 16
+trap_drain_stub:
+    INTERRUPT apic_drained_one
+
+/* struct trap_frame, from its end on. */
+#define FRAME rax, rbx, rcx, rdx, rsi, rdi, rbp, r8, r9, r10, r11, r12, r13, r14, r15
 
     .balign 16
 trap_common:
     cld
-    push %rax
-    push %rbx
-    push %rcx
-    push %rdx
-    push %rsi
-    push %rdi
-    push %rbp
-    push %r8
-    push %r9
-    push %r10
-    push %r11
-    push %r12
-    push %r13
-    push %r14
-    push %r15
+    PUSH_EACH FRAME
     mov %rsp, %rdi
     mov %rsp, %rbp
     and $-16, %rsp
     call trap_handle
     mov %rbp, %rsp
-    pop %r15
-    pop %r14
-    pop %r13
-    pop %r12
-    pop %r11
-    pop %r10
-    pop %r9
-    pop %r8
-    pop %rbp
-    pop %rdi
-    pop %rsi
-    pop %rdx
-    pop %rcx
-    pop %rbx
-    pop %rax
+    POP_EACH FRAME
     add $16, %rsp
     iretq
 
-/*
- * While pending interrupts of a guest are drained: any vector is an interrupt without error code, whatever number it has.
- */
-    .globl trap_drain_stub
-    .balign 16
-trap_drain_stub:
-    cld
-    push %rax
-    push %rcx
-    push %rdx
-    push %rsi
-    push %rdi
-    push %r8
-    push %r9
-    push %r10
-    push %r11
-    call apic_drained_one           /* RSP is a multiple of 16: the CPU aligned it, 5 + 9 words ago */
-    pop %r11
-    pop %r10
-    pop %r9
-    pop %r8
-    pop %rdi
-    pop %rsi
-    pop %rdx
-    pop %rcx
-    pop %rax
-    iretq
+/* An instruction that may be refused with #GP: the function answers "false" then. */
+.macro MAY_FAULT instruction
+1:  \instruction
+2:  TRAP_WINDOW VECTOR_GP, 1b, 2b, trap_fault
+.endm
 
-/*
- * Instructions that may be refused with #GP: trap_handle continues at the _fault label, where the answer is "false".
- * bool trap_msr_read(uint32_t number, uint64_t *out)
- */
-    .globl trap_msr_read, trap_msr_read_try, trap_msr_write, trap_msr_write_try, trap_xsetbv, trap_xsetbv_try, trap_fault
+/* bool trap_msr_read(uint32_t number, uint64_t *out) */
+    .globl trap_msr_read, trap_msr_write, trap_xsetbv
 trap_msr_read:
     mov %edi, %ecx
-trap_msr_read_try:
-    rdmsr
+    MAY_FAULT rdmsr
     shl $32, %rdx
     or %rdx, %rax
     mov %rax, (%rsi)
@@ -134,8 +83,7 @@ trap_msr_write:
     mov %esi, %eax
     mov %rsi, %rdx
     shr $32, %rdx
-trap_msr_write_try:
-    wrmsr
+    MAY_FAULT wrmsr
     mov $1, %eax
     ret
 
@@ -145,8 +93,7 @@ trap_xsetbv:
     mov %edi, %eax
     mov %rdi, %rdx
     shr $32, %rdx
-trap_xsetbv_try:
-    xsetbv
+    MAY_FAULT xsetbv
     mov $1, %eax
     ret
 
@@ -173,26 +120,23 @@ trap_nmi_unblock:
  * void trap_idle(void): HLT until an NMI, unless one has been announced in percpu.kicked.
  * RFLAGS.IF is 0: nothing but an NMI (or INIT, SMI) ends the HLT.
  */
-    .globl trap_idle, trap_idle_begin, trap_idle_end
-#include "offsets.h"
+    .globl trap_idle
 trap_idle:
-trap_idle_begin:
     cmpl $0, %gs:PERCPU_KICKED
-    jne trap_idle_end
+    jne 1f
     hlt
-trap_idle_end:
-    ret
+1:  ret
+    TRAP_WINDOW VECTOR_NMI, trap_idle, 1b, 1b
 
 /* void trap_wait(void): the same with interrupts let in. STI holds them back until the HLT, so none falls in between. */
-    .globl trap_wait, trap_wait_begin, trap_wait_end
+    .globl trap_wait
 trap_wait:
-trap_wait_begin:
     cmpl $0, %gs:PERCPU_KICKED
-    jne trap_wait_end
+    jne 1f
     sti
     hlt
-trap_wait_end:
-    cli
+1:  cli
     ret
+    TRAP_WINDOW VECTOR_NMI, trap_wait, 1b, 1b
 
     .section .note.GNU-stack, "", @progbits

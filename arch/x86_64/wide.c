@@ -3,6 +3,7 @@
 #include "arch/x86_64/cpu.h"
 #include "arch/x86_64/cpu_instructions.h"
 #include "arch/x86_64/msr_index.h"
+#include "arch/x86_64/trap.h"
 #include "core/bytes.h"
 
 /* wide.S. `to` is a multiple of 64 bytes, `blocks` is not 0. */
@@ -13,8 +14,6 @@ void wide_zero_128(void *to, size_t blocks);
 void wide_copy_512(void *to, const void *from, size_t blocks);
 void wide_copy_256(void *to, const void *from, size_t blocks);
 void wide_copy_128(void *to, const void *from, size_t blocks);
-
-bool trap_xsetbv(uint64_t value); /* trap_entry.S */
 
 /* SDM vol. 1, "Enabling the XSAVE Feature Set": components that an instruction of that width needs. */
 #define XCR0_AVX    0x07ull /* with x87 and SSE */

@@ -13,6 +13,7 @@
  *     where the CPU takes vectors by itself (vmx/virtual_apic.c): end of interrupt   no exit    HLT   about 90
  */
 #include "offsets.h"
+#include "arch/x86_64/registers.h"
 #include "arch/x86_64/vmx/exit_reason.h"
 #include "arch/x86_64/vmx/fields.h"
 
@@ -306,12 +307,7 @@ return:
     pop %rbx
     ret
 
-    .section .rodata
-    .balign 8
-    .globl trap_entry_windows, trap_entry_windows_end
-trap_entry_windows:
-    .quad window_full, window_full_end, kicked_full
-    .quad resume, resume_end, kicked_fast
-trap_entry_windows_end:
+    TRAP_WINDOW VECTOR_NMI, window_full, window_full_end, kicked_full
+    TRAP_WINDOW VECTOR_NMI, resume, resume_end, kicked_fast
 
     .section .note.GNU-stack, "", @progbits
