@@ -12,20 +12,13 @@
  *     by way of C (svm/fast_exit.c): UART byte   101 to 130    IOAPIC register   about 290
  *     local APIC model: end of interrupt   138    TSC deadline   156    its interrupt   about 290
  */
+#include "arch/x86_64/registers.h"
 #include "offsets.h"
 
-#if VCPU_GPR != 0
-#error "the registers are stored from the vCPU's address on"
-#endif
+#define GPR(register, base) (VCPU_GPR + gpr_##register)(base)
 
-#define RAX 0x00
-#define RCX 0x08
-#define RDX 0x10
-#define RBX 0x18
-#define RBP 0x28
-#define RSI 0x30
-#define RDI 0x38
-#define R(n) (8 * n)
+/* What C may change, beside RAX, RCX and RDX. RDI, by which they are found again, comes last. */
+#define OTHER_VOLATILE rsi, r8, r9, r10, r11, rdi
 
 /* svm_enter's frame */
 #define FRAME_VCPU  0(%rsp)
@@ -52,46 +45,10 @@
     movl $0, VMCB_EVENT_INJECTION(%rdx)
 .endm
 
-.macro SAVE_VOLATILE
-    mov %rsi, RSI(%rax)
-    mov %rdi, RDI(%rax)
-    mov %r8, R(8)(%rax)
-    mov %r9, R(9)(%rax)
-    mov %r10, R(10)(%rax)
-    mov %r11, R(11)(%rax)
-.endm
-.macro SAVE_REST
-    mov %rbx, RBX(%rax)
-    mov %rbp, RBP(%rax)
-    mov %r12, R(12)(%rax)
-    mov %r13, R(13)(%rax)
-    mov %r14, R(14)(%rax)
-    mov %r15, R(15)(%rax)
-.endm
-.macro LOAD_REST from
-    mov RBX(\from), %rbx
-    mov RBP(\from), %rbp
-    mov R(12)(\from), %r12
-    mov R(13)(\from), %r13
-    mov R(14)(\from), %r14
-    mov R(15)(\from), %r15
-.endm
-/* RDI, by which they are found, comes last. */
-.macro LOAD_VOLATILE_RDI
-    mov RCX(%rdi), %rcx
-    mov RDX(%rdi), %rdx
-    mov RSI(%rdi), %rsi
-    mov R(8)(%rdi), %r8
-    mov R(9)(%rdi), %r9
-    mov R(10)(%rdi), %r10
-    mov R(11)(%rdi), %r11
-    mov RDI(%rdi), %rdi
-.endm
-
 /* Calls bool function(struct vcpu *) of fast_exit.c, the host's state loaded and the guest's saved. */
 .macro CALL_C function
     mov VMCB_RAX(%rdx), %rcx
-    mov %rcx, RAX(%rax)
+    mov %rcx, GPR(rax, %rax)
     mov %rax, %rdi
     mov FRAME_GUEST, %rax
     vmsave %rax
@@ -105,12 +62,21 @@
 /* After it: the guest goes on, with what C has left in its RAX. */
 .macro BACK_FROM_C
     mov FRAME_VMCB, %rdx
-    mov RAX(%rdi), %rcx
+    mov GPR(rax, %rdi), %rcx
     mov %rcx, VMCB_RAX(%rdx)
     mov FRAME_GUEST, %rax
     vmload %rax
-    LOAD_VOLATILE_RDI
+    LOAD_EACH VCPU_GPR, %rdi, rcx, rdx, OTHER_VOLATILE
     jmp again
+.endm
+
+/* Both, for what needs no other registers. */
+.macro ANSWER_IN_C function, counter
+    SAVE_EACH VCPU_GPR, %rax, OTHER_VOLATILE
+    CALL_C \function
+    jz slow_rest
+    incq \counter(%rdi)
+    BACK_FROM_C
 .endm
 
     .text
@@ -118,30 +84,22 @@
     .globl svm_enter
 /* enum svm_entered svm_enter(struct vcpu *vcpu, uint64_t guest_vmcb, uint64_t host_vmcb, struct vmcb *vmcb) */
 svm_enter:
-    push %rbx
-    push %rbp
-    push %r12
-    push %r13
-    push %r14
-    push %r15
+    PUSH_EACH PRESERVED
     sub $8, %rsp
-    push %rsi
-    push %rdx
-    push %rcx
-    push %rdi
+    PUSH_EACH rsi, rdx, rcx, rdi
     clgi
     cmpl $0, %gs:PERCPU_KICKED
     jne svm_kicked
     sti                                 /* with V_INTR_MASKING on this flag lets physical interrupts end the guest */
     mov %rsi, %rax
     vmload %rax
-    LOAD_REST %rdi
-    LOAD_VOLATILE_RDI
+    LOAD_EACH VCPU_GPR, %rdi, PRESERVED
+    LOAD_EACH VCPU_GPR, %rdi, rcx, rdx, OTHER_VOLATILE
 again:
     vmrun %rax
     mov FRAME_VCPU, %rax                /* #VMEXIT has put back our RAX, RSP and flags */
-    mov %rcx, RCX(%rax)
-    mov %rdx, RDX(%rax)
+    mov %rcx, GPR(rcx, %rax)
+    mov %rdx, GPR(rdx, %rax)
     mov FRAME_VMCB, %rdx
     mov VMCB_EXIT_CODE(%rdx), %rcx
     cmp $SVM_EXIT_IOIO, %rcx            /* the hottest first */
@@ -157,26 +115,18 @@ again:
     cmp $SVM_EXIT_INTR, %rcx
     jne slow
 
-    SAVE_VOLATILE
-    CALL_C svm_fast_interrupt
-    jz slow_rest
-    incq VCPU_EXITS_INTERRUPT(%rdi)
-    BACK_FROM_C
+    ANSWER_IN_C svm_fast_interrupt, VCPU_EXITS_INTERRUPT
 
 fast_memory:
-    SAVE_VOLATILE
-    SAVE_REST                           /* the instruction may name any register */
+    SAVE_EACH VCPU_GPR, %rax, OTHER_VOLATILE
+    SAVE_EACH VCPU_GPR, %rax, PRESERVED  /* the instruction may name any register */
     CALL_C svm_fast_memory
     jz slow_loaded
-    LOAD_REST %rdi
+    LOAD_EACH VCPU_GPR, %rdi, PRESERVED
     BACK_FROM_C
 
 fast_port:
-    SAVE_VOLATILE
-    CALL_C svm_fast_port
-    jz slow_rest
-    incq VCPU_EXITS_PORT(%rdi)
-    BACK_FROM_C
+    ANSWER_IN_C svm_fast_port, VCPU_EXITS_PORT
 
 fast_hypercall:
     cmpq $0, VMCB_RAX(%rdx)             /* HYPERCALL_NOTHING answers itself */
@@ -184,8 +134,8 @@ fast_hypercall:
     ADVANCE_OR slow
     incq VCPU_EXITS_HYPERCALL(%rax)
 resume:
-    mov RCX(%rax), %rcx
-    mov RDX(%rax), %rdx
+    mov GPR(rcx, %rax), %rcx
+    mov GPR(rdx, %rax), %rdx
     mov FRAME_GUEST, %rax
     jmp again
 
@@ -211,7 +161,7 @@ fast_cpuid:
 fast_msr:
     cmpb $0, VMCB_CPL(%rdx)             /* some CPUs look for the intercept before the privilege level */
     jne slow
-    mov RCX(%rax), %ecx
+    mov GPR(rcx, %rax), %ecx
     testb $1, VMCB_EXIT_INFO1(%rdx)
     jnz fast_wrmsr
     cmp $(MSR_CACHE_END - 1), %ecx
@@ -221,11 +171,11 @@ fast_msr:
     jnc fast_rdmsr_c
     ADVANCE_OR slow
     incq VCPU_EXITS_MSR_READ(%rax)
-    mov RCX(%rax), %ecx
+    mov GPR(rcx, %rax), %ecx
     movzbl VCPU_MSR_SLOTS(%rax, %rcx), %ecx
     mov VCPU_MSR_VALUES(%rax, %rcx, 8), %rcx
-    mov %rcx, RDX(%rax)
-    shrq $32, RDX(%rax)
+    mov %rcx, GPR(rdx, %rax)
+    shrq $32, GPR(rdx, %rax)
     mov %ecx, %ecx
     mov %rcx, VMCB_RAX(%rdx)
     jmp resume
@@ -239,22 +189,14 @@ fast_wrmsr:
     incq VCPU_EXITS_MSR_WRITE(%rax)
     jmp resume
 fast_wrmsr_c:
-    SAVE_VOLATILE
-    CALL_C svm_fast_wrmsr
-    jz slow_rest
-    incq VCPU_EXITS_MSR_WRITE(%rdi)
-    BACK_FROM_C
+    ANSWER_IN_C svm_fast_wrmsr, VCPU_EXITS_MSR_WRITE
 fast_rdmsr_c:
-    SAVE_VOLATILE
-    CALL_C svm_fast_rdmsr
-    jz slow_rest
-    incq VCPU_EXITS_MSR_READ(%rdi)
-    BACK_FROM_C
+    ANSWER_IN_C svm_fast_rdmsr, VCPU_EXITS_MSR_READ
 
 /* Everything else: the rest of the registers is saved, and svm_enter returns. Each way in knows what is saved already. */
 slow:
-    SAVE_VOLATILE
-    SAVE_REST
+    SAVE_EACH VCPU_GPR, %rax, OTHER_VOLATILE
+    SAVE_EACH VCPU_GPR, %rax, PRESERVED
     mov FRAME_GUEST, %rax
     vmsave %rax
     mov FRAME_HOST, %rax
@@ -262,7 +204,7 @@ slow:
     jmp slow_loaded
 slow_rest:
     mov %rdi, %rax
-    SAVE_REST
+    SAVE_EACH VCPU_GPR, %rax, PRESERVED
 slow_loaded:
     cli
     stgi                                /* an NMI that ended the guest is taken here, by trap.c */
@@ -274,12 +216,7 @@ svm_kicked:
     mov $1, %eax                        /* SVM_KICKED: the vCPU's registers in memory are untouched */
 svm_leave:
     add $FRAME_SIZE, %rsp
-    pop %r15
-    pop %r14
-    pop %r13
-    pop %r12
-    pop %rbp
-    pop %rbx
+    POP_EACH PRESERVED
     ret
 
     .section .note.GNU-stack, "", @progbits
