@@ -59,24 +59,13 @@
     mov FRAME_VCPU, %rdi
 .endm
 
-/* After it: the guest goes on, with what C has left in its RAX. */
-.macro BACK_FROM_C
-    mov FRAME_VMCB, %rdx
-    mov GPR(rax, %rdi), %rcx
-    mov %rcx, VMCB_RAX(%rdx)
-    mov FRAME_GUEST, %rax
-    vmload %rax
-    LOAD_EACH VCPU_GPR, %rdi, rcx, rdx, OTHER_VOLATILE
-    jmp again
-.endm
-
-/* Both, for what needs no other registers. */
+/* The same for what needs no other registers, and on with the guest. */
 .macro ANSWER_IN_C function, counter
     SAVE_EACH VCPU_GPR, %rax, OTHER_VOLATILE
     CALL_C \function
     jz slow_rest
     incq \counter(%rdi)
-    BACK_FROM_C
+    jmp back_from_c
 .endm
 
     .text
@@ -91,9 +80,14 @@ svm_enter:
     cmpl $0, %gs:PERCPU_KICKED
     jne svm_kicked
     sti                                 /* with V_INTR_MASKING on this flag lets physical interrupts end the guest */
-    mov %rsi, %rax
-    vmload %rax
+back_with_all:
     LOAD_EACH VCPU_GPR, %rdi, PRESERVED
+back_from_c:                            /* with what C has left in the guest's RAX */
+    mov FRAME_VMCB, %rdx
+    mov GPR(rax, %rdi), %rcx
+    mov %rcx, VMCB_RAX(%rdx)
+    mov FRAME_GUEST, %rax
+    vmload %rax
     LOAD_EACH VCPU_GPR, %rdi, rcx, rdx, OTHER_VOLATILE
 again:
     vmrun %rax
@@ -119,11 +113,10 @@ again:
 
 fast_memory:
     SAVE_EACH VCPU_GPR, %rax, OTHER_VOLATILE
-    SAVE_EACH VCPU_GPR, %rax, PRESERVED  /* the instruction may name any register */
+    SAVE_EACH VCPU_GPR, %rax, PRESERVED /* the instruction may name any register */
     CALL_C svm_fast_memory
     jz slow_loaded
-    LOAD_EACH VCPU_GPR, %rdi, PRESERVED
-    BACK_FROM_C
+    jmp back_with_all
 
 fast_port:
     ANSWER_IN_C svm_fast_port, VCPU_EXITS_PORT
