@@ -136,16 +136,62 @@ const char *cpu_brand(void)
     return start;
 }
 
+/* Bits of a register that not every CPU has, and the bit of CPUID that tells. */
+struct known_bit {
+    uint32_t leaf;
+    uint8_t part; /* EAX to EDX */
+    uint8_t tells;
+    uint8_t bit;
+};
+enum { EAX, EBX, ECX, EDX, PARTS };
+
+static uint64_t known(uint64_t bits, const struct known_bit *rows, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        struct cpuid_regs answer = cpu_leaf(rows[i].leaf, 0);
+        uint32_t parts[PARTS];
+        memcpy(parts, &answer, sizeof parts);
+        bits |= (uint64_t)(parts[rows[i].part] >> rows[i].tells & 1) << rows[i].bit;
+    }
+    return bits;
+}
+
+/* SDM vol. 3 and APM vol. 2, "CR4" */
+uint64_t cpu_cr4_known(void)
+{
+    static const struct known_bit rows[] = {
+        {1, EDX, 7, 6},   /* MCE */
+        {7, ECX, 2, 11},  /* UMIP */
+        {7, ECX, 16, 12}, /* LA57 */
+        {7, EBX, 0, 16},  /* FSGSBASE */
+        {1, ECX, 17, 17}, /* PCID */
+        {1, ECX, 26, 18}, /* XSAVE */
+        {7, EBX, 7, 20},  /* SMEP */
+        {7, EBX, 20, 21}, /* SMAP */
+        {7, ECX, 3, 22},  /* PKU */
+        {7, ECX, 7, 23},  /* CET */
+    };
+    return known(0x7bf, rows, array_size(rows));
+}
+
+/* APM vol. 2, "Extended Feature Enable Register (EFER)". LMSLE, bit 13: which CPUs have it cannot be told from CPUID. */
+uint64_t cpu_efer_known(void)
+{
+    static const struct known_bit rows[] = {
+        {0x80000001, EDX, 25, 14}, /* FFXSR */
+        {0x80000001, ECX, 17, 15}, /* TCE */
+        {0x80000008, EBX, 8, 17},  /* MCOMMIT */
+        {0x80000008, EBX, 13, 18}, /* INTWB */
+        {0x80000021, EAX, 7, 20},  /* UAI */
+        {0x80000021, EAX, 8, 21},  /* automatic IBRS */
+    };
+    return known(EFER_SCE | EFER_LME | EFER_LMA | EFER_NXE | EFER_SVME | 1u << 13, rows, array_size(rows));
+}
+
 void cpu_protect(void)
 {
-    uint32_t features1 = cpu_leaf(1, 0).ecx, features1d = cpu_leaf(1, 0).edx;
-    struct cpuid_regs features7 = cpu_leaf(7, 0);
-    uint64_t cr4 = cr4_read() | CR4_OSFXSR | CR4_OSXMMEXCPT;
-    cr4 |= features7.ebx & (1u << 7) ? CR4_SMEP : 0;
-    cr4 |= features7.ebx & (1u << 20) ? CR4_SMAP : 0;
-    cr4 |= features7.ecx & (1u << 2) ? CR4_UMIP : 0;
-    cr4 |= features1 & (1u << 26) ? CR4_OSXSAVE : 0;
-    cr4 |= features1d & (1u << 7) ? CR4_MCE : 0;
+    uint64_t wanted = CR4_SMEP | CR4_SMAP | CR4_UMIP | CR4_OSXSAVE | CR4_MCE;
+    uint64_t cr4 = cr4_read() | CR4_OSFXSR | CR4_OSXMMEXCPT | (cpu_cr4_known() & wanted);
     cr4_write(cr4);
     /* A known start for machine-check exceptions: CR0 as the boot code set it, CD and NW clear. */
     cr0_write((cr0_read() & ~(CR0_CD | CR0_NW | CR0_EM | CR0_TS)) | CR0_MP | CR0_NE | CR0_WP);

@@ -11,6 +11,8 @@ struct cpuid_regs cpu_leaf(uint32_t leaf, uint32_t subleaf); /* zeros when this 
 bool cpu_has_x2apic(void);
 bool cpu_has_invariant_tsc(void);
 uint8_t cpu_physical_bits(void);
+uint64_t cpu_cr4_known(void); /* bits that this CPU knows */
+uint64_t cpu_efer_known(void);
 const char *cpu_vendor(void);  /* 12 characters */
 const char *cpu_brand(void);   /* up to 48 characters; "" when the CPU has none */
 

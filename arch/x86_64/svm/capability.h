@@ -8,17 +8,14 @@
 struct svm_capability {
     bool there;        /* CPUID says SVM */
     bool locked_off;   /* firmware has switched it off for good */
-    bool key;          /* ... but a key can unlock it */
     uint32_t asids;    /* how many there are, 0 included */
     uint32_t features; /* SVM_FEATURE_... */
     bool pages_1g;
-    uint8_t physical_bits;
-    uint64_t efer, cr4; /* bits that this CPU knows */
 };
 
 /* CPUID Fn8000_000A_EDX */
 #define SVM_FEATURE_NESTED_PAGING (1u << 0)
-#define SVM_FEATURE_LOCK_KEY      (1u << 2)
+#define SVM_FEATURE_LOCK_KEY      (1u << 2) /* what firmware has locked off can be unlocked */
 #define SVM_FEATURE_NEXT_RIP      (1u << 3)
 #define SVM_FEATURE_CLEAN_BITS    (1u << 5)
 #define SVM_FEATURE_FLUSH_BY_ASID (1u << 6)

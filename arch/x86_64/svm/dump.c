@@ -1,6 +1,7 @@
 /*
  * The VMCB for a person, and the rule that it breaks when VMRUN has refused it.
  */
+#include "arch/x86_64/cpu.h"
 #include "arch/x86_64/svm/entry_check.h"
 #include "arch/x86_64/svm/svm.h"
 
@@ -50,10 +51,10 @@ static void print_controls(const struct vmcb_control *c, struct sink *out)
 void svm_vcpu_dump(struct vcpu *vcpu, struct sink *out)
 {
     const struct svm_vcpu *s = svm_of(vcpu);
-    const struct svm_entry_limits limits = {.physical_bits = svm_capability.physical_bits,
+    const struct svm_entry_limits limits = {.physical_bits = cpu_physical_bits(),
                                             .asids = svm_capability.asids,
-                                            .efer = svm_capability.efer,
-                                            .cr4 = svm_capability.cr4};
+                                            .efer = cpu_efer_known(),
+                                            .cr4 = cpu_cr4_known()};
     sink_print(out, "VMCB of vCPU %u:\n", vcpu->index);
     print_controls(&s->vmcb->control, out);
     print_registers(vcpu, &s->vmcb->save, out);
