@@ -2,7 +2,7 @@
  * The loops of wide.c, once for each width of register: blocks of 32 registers, stored past the caches. The registers that
  * are used, whole, are kept on the stack meanwhile, since they hold a guest's values.
  *
- * void wide_zero_WIDTH(void *to, size_t blocks)
+ * void wide_zero_WIDTH(void *to, const void *ignored, size_t blocks)
  * void wide_copy_WIDTH(void *to, const void *from, size_t blocks)
  */
     .text
@@ -24,7 +24,7 @@ wide_zero_\width:
     .set at, at + \bytes
     .endr
     add $(32 * \bytes), %rdi
-    dec %rsi
+    dec %rdx
     jnz 1b
     sfence
     \load (%rsp), %\reg\()0

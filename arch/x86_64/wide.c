@@ -8,12 +8,8 @@
 
 /* wide.S. `to` is a multiple of 64 bytes, `blocks` is not 0. */
 enum { WIDE_ALIGNMENT = 64, WIDE_LEAST = 4096 };
-void wide_zero_512(void *to, size_t blocks);
-void wide_zero_256(void *to, size_t blocks);
-void wide_zero_128(void *to, size_t blocks);
-void wide_copy_512(void *to, const void *from, size_t blocks);
-void wide_copy_256(void *to, const void *from, size_t blocks);
-void wide_copy_128(void *to, const void *from, size_t blocks);
+typedef void wide_loop(void *to, const void *from, size_t blocks);
+wide_loop wide_zero_512, wide_zero_256, wide_zero_128, wide_copy_512, wide_copy_256, wide_copy_128;
 
 /* SDM vol. 1, "Enabling the XSAVE Feature Set": components that an instruction of that width needs. */
 #define XCR0_AVX    0x07ull /* with x87 and SSE */
@@ -26,20 +22,12 @@ static const struct width {
     uint64_t components;
     uint32_t leaf1_ecx, leaf7_ebx;
     uint32_t block; /* bytes that a round moves */
-    void (*zero)(void *to, size_t blocks);
-    void (*copy)(void *to, const void *from, size_t blocks);
+    wide_loop *zero, *copy;
 } widths[] = {
     {XCR0_AVX512, 0, 1u << 16, 2048, wide_zero_512, wide_copy_512}, /* AVX512F */
     {XCR0_AVX, 1u << 28, 0, 1024, wide_zero_256, wide_copy_256},    /* AVX */
     {0, 0, 0, 512, wide_zero_128, wide_copy_128},                   /* SSE2: part of every 64-bit CPU */
 };
-
-static uint64_t xcr0_read(void)
-{
-    uint32_t low, high;
-    __asm__ volatile("xgetbv" : "=a"(low), "=d"(high) : "c"(0));
-    return (uint64_t)high << 32 | low;
-}
 
 /*
  * In a machine that is itself virtual the outer hypervisor may have to emulate a store, and KVM answers #UD to those of AVX:
@@ -47,21 +35,13 @@ static uint64_t xcr0_read(void)
  */
 static bool has(const struct width *width)
 {
-    struct cpuid_regs top, leaf1, leaf7 = {0}, xsave = {0};
     if (width->components == 0)
         return true;
-    if ((cr4_read() & CR4_OSXSAVE) == 0)
+    if (!(cr4_read() & CR4_OSXSAVE))
         return false;
-    cpu_cpuid(0, 0, &top);
-    cpu_cpuid(1, 0, &leaf1);
-    if (leaf1.ecx & LEAF1_ECX_HYPERVISOR)
-        return false;
-    if (top.eax >= 7)
-        cpu_cpuid(7, 0, &leaf7);
-    if (top.eax >= 0xd)
-        cpu_cpuid(0xd, 0, &xsave);
-    return (leaf1.ecx & width->leaf1_ecx) == width->leaf1_ecx && (leaf7.ebx & width->leaf7_ebx) == width->leaf7_ebx &&
-           (xsave.eax & width->components) == width->components;
+    uint32_t leaf1 = cpu_leaf(1, 0).ecx, leaf7 = cpu_leaf(7, 0).ebx;
+    return !(leaf1 & LEAF1_ECX_HYPERVISOR) && !(width->leaf1_ecx & ~leaf1) &&
+           !(width->leaf7_ebx & ~leaf7) && !(width->components & ~(uint64_t)cpu_leaf(0xd, 0).eax);
 }
 
 /* Makes the widest one usable; *before is for width_close. NULL: not even SSE, which early code has not switched on. */
@@ -84,30 +64,27 @@ static void width_close(const struct width *width, uint64_t before)
         return; /* it has been in force before */
 }
 
-static bool is_wide(const void *to, size_t size) { return size >= WIDE_LEAST && (uintptr_t)to % WIDE_ALIGNMENT == 0; }
+/* As many bytes as fill whole blocks; `from` NULL: zeros. */
+static size_t blocks_move(void *to, const void *from, size_t size)
+{
+    uint64_t before = 0;
+    bool suits = size >= WIDE_LEAST && (uintptr_t)to % WIDE_ALIGNMENT == 0;
+    const struct width *width = suits ? width_open(&before) : NULL;
+    if (width == NULL)
+        return 0;
+    (from != NULL ? width->copy : width->zero)(to, from, size / width->block);
+    width_close(width, before);
+    return size / width->block * width->block;
+}
 
 void wide_zero(void *to, size_t size)
 {
-    uint64_t before = 0;
-    size_t done = 0;
-    const struct width *width = is_wide(to, size) ? width_open(&before) : NULL;
-    if (width != NULL) {
-        done = size / width->block * width->block;
-        width->zero(to, size / width->block);
-        width_close(width, before);
-    }
+    size_t done = blocks_move(to, NULL, size);
     memset((char *)to + done, 0, size - done);
 }
 
 void wide_copy(void *to, const void *from, size_t size)
 {
-    uint64_t before = 0;
-    size_t done = 0;
-    const struct width *width = is_wide(to, size) ? width_open(&before) : NULL;
-    if (width != NULL) {
-        done = size / width->block * width->block;
-        width->copy(to, from, size / width->block);
-        width_close(width, before);
-    }
+    size_t done = blocks_move(to, from, size);
     memcpy((char *)to + done, (const char *)from + done, size - done);
 }

@@ -111,11 +111,8 @@ static bool port_decode(struct vcpu *vcpu, struct exit *exit)
  */
 static bool cpuid_decode(struct vcpu *vcpu, struct exit *exit)
 {
-    if (cr4_read() & CR4_OSXSAVE) {
-        uint32_t low, high;
-        __asm__ volatile("xgetbv" : "=a"(low), "=d"(high) : "c"(0));
-        vcpu->xcr0 = (uint64_t)high << 32 | low;
-    }
+    if (cr4_read() & CR4_OSXSAVE)
+        vcpu->xcr0 = xcr0_read();
     return stepping_over(vcpu, exit, EXIT_CPUID, SVM_CPUID);
 }
 
