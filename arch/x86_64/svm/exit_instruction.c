@@ -34,44 +34,40 @@ static bool length_between(uint64_t rip, uint64_t next, uint8_t *length)
     return distance >= 1 && distance <= DECODE_MAX_LENGTH;
 }
 
-static bool length_find(struct vcpu *vcpu, enum svm_instruction instruction, struct svm_length *out)
+/* Finds the instruction itself: its length, and which general register a MOV names. */
+static bool length_find(struct vcpu *vcpu, enum svm_instruction instruction, struct exit *exit)
 {
     struct vcpu_state_view view;
+    struct svm_length length;
     struct guest_memory memory = {.read = ram_read,
                                   .write = ram_write,
                                   .context = vcpu->partition,
                                   .physical_bits = vcpu->partition->machine->caps.physical_bits};
     svm_vcpu_view(vcpu, &view);
-    return svm_length_find(instruction, &view, &memory, out);
+    if (!svm_length_find(instruction, &view, &memory, &length))
+        return false;
+    exit->length = length.bytes;
+    exit->gpr = length.gpr;
+    return true;
 }
 
 /* An exit after which the guest goes on behind its instruction. Where that is not found, the exit is an unknown one. */
 static bool stepping_over(struct vcpu *vcpu, struct exit *exit, enum exit_kind kind, enum svm_instruction instruction)
 {
     const struct vmcb *v = svm_vmcb(vcpu);
-    struct svm_length length;
+    bool told = (svm_capability.features & SVM_FEATURE_NEXT_RIP) &&
+                length_between(v->save.rip, v->control.next_rip, &exit->length);
     exit->kind = kind;
-    if ((svm_capability.features & SVM_FEATURE_NEXT_RIP) &&
-        length_between(v->save.rip, v->control.next_rip, &exit->length))
-        return true;
-    if (!length_find(vcpu, instruction, &length))
-        return unknown(vcpu, exit);
-    exit->length = length.bytes;
-    return true;
+    return told || length_find(vcpu, instruction, exit) || unknown(vcpu, exit);
 }
 
 /* MOV from and to CR8. Which register it names is always looked up: only few CPUs tell. */
 static bool task_priority_decode(struct vcpu *vcpu, struct exit *exit, bool write)
 {
-    struct svm_length length;
-    if (!length_find(vcpu, write ? SVM_MOV_TO_CR : SVM_MOV_FROM_CR, &length))
-        return unknown(vcpu, exit);
     exit->kind = EXIT_CONTROL_REGISTER;
-    exit->length = length.bytes;
     exit->address = 8;
     exit->write = write;
-    exit->gpr = length.gpr;
-    return true;
+    return length_find(vcpu, write ? SVM_MOV_TO_CR : SVM_MOV_FROM_CR, exit) || unknown(vcpu, exit);
 }
 
 static bool refused_instruction(struct exit *exit, uint8_t vector)
@@ -175,14 +171,8 @@ bool svm_instruction_decode(struct vcpu *vcpu, struct exit *exit, uint64_t code)
     case SVM_EXIT_RSM:
     case SVM_EXIT_INVLPGA:
     case SVM_EXIT_VMRUN:
-    case SVM_EXIT_VMLOAD:
-    case SVM_EXIT_VMSAVE:
-    case SVM_EXIT_STGI:
-    case SVM_EXIT_CLGI:
-    case SVM_EXIT_SKINIT:
-    case SVM_EXIT_MONITOR:
-    case SVM_EXIT_MWAIT:
-    case SVM_EXIT_MWAIT_ARMED:
+    case SVM_EXIT_VMLOAD ... SVM_EXIT_SKINIT:
+    case SVM_EXIT_MONITOR ... SVM_EXIT_MWAIT_ARMED:
     case SVM_EXIT_RDPRU:
         return refused_instruction(exit, VECTOR_UD);
     default:

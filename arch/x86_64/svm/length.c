@@ -29,22 +29,12 @@ static const struct opcode opcodes[SVM_INSTRUCTIONS] = {
 
 static bool is_prefix(uint8_t byte, bool long_mode)
 {
-    switch (byte) {
-    case 0x26: /* segments */
-    case 0x2e:
-    case 0x36:
-    case 0x3e:
-    case 0x64:
-    case 0x65:
-    case 0x66: /* sizes */
-    case 0x67:
-    case 0xf0: /* LOCK, REPNE, REP */
-    case 0xf2:
-    case 0xf3:
-        return true;
-    default:
-        return long_mode && (byte & 0xf0) == 0x40;
-    }
+    /* Segments; sizes; LOCK, REPNE, REP. */
+    static const uint8_t legacy[] = {0x26, 0x2e, 0x36, 0x3e, 0x64, 0x65, 0x66, 0x67, 0xf0, 0xf2, 0xf3};
+    for (size_t i = 0; i < sizeof legacy; i++)
+        if (byte == legacy[i])
+            return true;
+    return long_mode && (byte & 0xf0) == 0x40;
 }
 
 enum decode_result svm_length_decode(enum svm_instruction expected, bool long_mode, const uint8_t *bytes,
