@@ -11,13 +11,7 @@
 #define MSR_IA32_PRED_CMD        0x00000049u
 #define MSR_IA32_ARCH_CAPABILITIES 0x0000010au
 #define MSR_IA32_FLUSH_CMD       0x0000010bu
-#define MSR_IA32_SYSENTER_CS     0x00000174u
-#define MSR_IA32_SYSENTER_ESP    0x00000175u
-#define MSR_IA32_SYSENTER_EIP    0x00000176u
-#define MSR_IA32_MCG_CAP         0x00000179u
-#define MSR_IA32_DEBUGCTL        0x000001d9u
 #define MSR_IA32_PAT             0x00000277u
-#define MSR_IA32_VMX_BASIC       0x00000480u /* ... to 0x493: vmx/capability.h */
 #define MSR_IA32_TSC_DEADLINE    0x000006e0u
 #define MSR_IA32_X2APIC_BASE     0x00000800u /* + xAPIC register offset / 16 */
 #define MSR_IA32_EFER            0xc0000080u
@@ -25,7 +19,6 @@
 #define MSR_IA32_LSTAR           0xc0000082u
 #define MSR_IA32_CSTAR           0xc0000083u
 #define MSR_IA32_FMASK           0xc0000084u
-#define MSR_IA32_FS_BASE         0xc0000100u
 #define MSR_IA32_GS_BASE         0xc0000101u
 #define MSR_IA32_KERNEL_GS_BASE  0xc0000102u
 #define MSR_IA32_TSC_AUX         0xc0000103u
@@ -79,6 +72,12 @@
 #define CR4_SMEP       (1ull << 20)
 #define CR4_SMAP       (1ull << 21)
 #define CR4_PKE        (1ull << 22)
+#define CR4_CET        (1ull << 23)
 
 #define RFLAGS_FIXED (1ull << 1)
+#define RFLAGS_TF    (1ull << 8)
 #define RFLAGS_IF    (1ull << 9)
+#define RFLAGS_RF    (1ull << 16)
+
+#define DR6_HITS 0xfull /* B0 to B3 */
+#define DR6_BS   (1ull << 14)

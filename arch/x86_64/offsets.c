@@ -17,6 +17,8 @@ void offsets(void)
     OFFSET(PERCPU_VCPU, struct percpu, vcpu);
     CONSTANT(VECTOR_NMI, VECTOR_NMI);
     CONSTANT(VECTOR_GP, VECTOR_GP);
+    CONSTANT(EXCEPTIONS, EXCEPTIONS);
+    CONSTANT(EXCEPTIONS_WITH_ERROR, EXCEPTIONS_WITH_ERROR);
     OFFSET(VCPU_GPR, struct vcpu, gpr);
     OFFSET(VCPU_CPUID_VALID, struct vcpu, cpuid.valid);
     OFFSET(VCPU_CPUID_REGS, struct vcpu, cpuid.regs);

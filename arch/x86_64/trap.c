@@ -18,12 +18,10 @@ struct idt_gate {
 };
 _Static_assert(sizeof(struct idt_gate) == 16, "64-bit IDT gate");
 
-enum { VECTOR_MACHINE_CHECK = 18 };
 enum {
     GATE_INTERRUPT = 0x8e,
     VECTORS = 256,
-    EXCEPTIONS = 32, /* with a stub each; all other vectors have the next one */
-    STUB_SIZE = 16,
+    STUB_SIZE = 16, /* one for each exception; all other vectors have the next one */
     VECTOR_FIRST_LEGAL = 16 /* below it a local APIC takes none */
 };
 
@@ -61,9 +59,9 @@ void trap_load_early(void)
 
 void trap_load(void)
 {
-    idt[8].ist = IST_DOUBLE_FAULT;
+    idt[VECTOR_DF].ist = IST_DOUBLE_FAULT;
     idt[VECTOR_NMI].ist = IST_NMI;
-    idt[VECTOR_MACHINE_CHECK].ist = IST_MACHINE_CHECK;
+    idt[VECTOR_MC].ist = IST_MACHINE_CHECK;
     for (unsigned vector = 0; vector < VECTORS; vector++)
         if (vector < VECTOR_FIRST_LEGAL)
             drain_idt[vector] = idt[vector];
@@ -104,7 +102,7 @@ void trap_handle(struct trap_frame *frame)
 {
     if (frame->vector == VECTOR_NMI)
         cpu_nmi_taken();
-    if (frame->vector == VECTOR_MACHINE_CHECK)
+    if (frame->vector == VECTOR_MC)
         machine_check_handle(frame);
     else if (!goes_on_elsewhere(frame) && frame->vector != VECTOR_NMI)
         panic_trap(frame);

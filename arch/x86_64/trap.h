@@ -3,6 +3,7 @@
  */
 #pragma once
 
+#include "arch/x86_64/exception.h"
 #include "core/types.h"
 
 /* What trap_entry.S leaves on the stack; SDM vol. 3, "64-Bit Mode Stack Frame". */
@@ -12,8 +13,6 @@ struct trap_frame {
     uint64_t rip, cs, rflags, rsp, ss;
 };
 _Static_assert(sizeof(struct trap_frame) == 22 * 8, "trap_entry.S pushes these");
-
-enum { VECTOR_GP = 13, VECTOR_NMI = 2 };
 
 void trap_load_early(void); /* the IDT before the per-CPU stacks are there */
 void trap_load(void);       /* with #DF, NMI and #MC on stacks of their own */

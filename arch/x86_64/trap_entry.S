@@ -10,18 +10,16 @@
     .balign 16
 trap_stubs:
     .set vector, 0
-    .rept 32
+    .rept EXCEPTIONS
     .balign 16
-    /* The CPU itself pushes an error code for 8, 10-14, 17, 21, 29 and 30. */
-    .if (vector == 8) || ((vector >= 10) && (vector <= 14)) || (vector == 17) || (vector == 21) || (vector == 29) || (vector == 30)
-    .else
-    push $0
+    .if ((EXCEPTIONS_WITH_ERROR >> vector) & 1) == 0
+    push $0                             /* where the CPU itself pushes an error code for others */
     .endif
     push $vector
     jmp trap_common
     .set vector, vector + 1
     .endr
-    .org trap_stubs + 32 * 16           /* trap.c counts on it: a larger stub would have passed it */
+    .org trap_stubs + EXCEPTIONS * 16           /* trap.c counts on it: a larger stub would have passed it */
 
 /*
  * An interrupt without error code, whatever number it has. The CPU aligns the stack before it pushes its five words; the

@@ -6,7 +6,6 @@
 #include "arch/x86_64/cpu.h"
 #include "arch/x86_64/cpu_instructions.h"
 #include "arch/x86_64/heap.h"
-#include "arch/x86_64/msr_index.h"
 #include "arch/x86_64/percpu.h"
 #include "arch/x86_64/svm/svm.h"
 #include "core/bytes.h"
@@ -15,15 +14,6 @@
 struct svm_capability svm_capability;
 
 _Static_assert(sizeof(struct svm_vcpu) <= BACKEND_VCPU_BYTES, "what is reserved for a vCPU's part at boot");
-
-/* Exceptions that push an error code: #DF, #TS, #NP, #SS, #GP, #PF, #AC, #CP, #VC, #SX. */
-#define VECTORS_WITH_ERROR                                                                                             \
-    (1u << 8 | 1u << 10 | 1u << 11 | 1u << 12 | 1u << 13 | 1u << 14 | 1u << 17 | 1u << 21 | 1u << 29 | 1u << 30)
-#define ATTRIBUTE_LONG (1u << 9)
-#define RFLAGS_TF      (1ull << 8)
-#define RFLAGS_RF      (1ull << 16)
-#define DR6_BS         (1ull << 14)
-enum { VECTOR_DB = 1 };
 
 /* What each CPU needs while it is a host. */
 static struct host_pages {
@@ -144,7 +134,7 @@ void svm_backend_advance(struct vcpu *vcpu, const struct exit *exit)
 {
     struct vmcb *v = svm_vmcb(vcpu);
     uint64_t rip = v->save.rip + exit->length;
-    bool long_mode = (v->save.efer & EFER_LMA) && (v->save.cs.attributes & ATTRIBUTE_LONG);
+    bool long_mode = (v->save.efer & EFER_LMA) && (v->save.cs.attributes & SVM_ATTRIBUTE_LONG);
     v->save.rip = long_mode ? rip : rip & UINT32_MAX;
     v->save.rflags &= ~RFLAGS_RF; /* as the CPU does after each instruction */
     v->control.interrupt_shadow &= ~SVM_INTERRUPT_SHADOW;
@@ -167,7 +157,7 @@ void svm_inject_exception(struct vcpu *vcpu, uint8_t vector, uint32_t error_code
 {
     /* In real mode exceptions push no error code. */
     bool protected_mode = svm_vmcb(vcpu)->save.cr0 & CR0_PE;
-    bool has_error = protected_mode && vector < 32 && ((VECTORS_WITH_ERROR >> vector) & 1);
+    bool has_error = protected_mode && vector < EXCEPTIONS && ((EXCEPTIONS_WITH_ERROR >> vector) & 1);
     svm_nmi_step_break_off(vcpu);
     svm_inject_event(vcpu, SVM_EVENT_EXCEPTION, vector, has_error, has_error ? error_code : 0);
 }

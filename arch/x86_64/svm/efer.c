@@ -1,7 +1,6 @@
 /*
  * EFER as the guest sees it. The register itself must hold SVME, which no guest may see or clear, so its accesses exit.
  */
-#include "arch/x86_64/msr_index.h"
 #include "arch/x86_64/svm/svm.h"
 
 /* What CPUID shows guests of EFER: SYSCALL, long mode, NX. */

@@ -1,6 +1,9 @@
 /* The rules of VMRUN, one line each, in the manual's order. */
 #include "arch/x86_64/svm/entry_check.h"
 
+#include "arch/x86_64/exception.h"
+#include "arch/x86_64/msr_index.h"
+
 /* Each rule returns its own sentence, so a function of rules reads like the manual's list. */
 #define RULE(condition, sentence)                                                                                      \
     do {                                                                                                               \
@@ -14,22 +17,6 @@
             return sentence_;                                                                                          \
     } while (0)
 
-#define BIT(n) ((uint64_t)1 << (n))
-
-#define CR0_PE    BIT(0)
-#define CR0_WP    BIT(16)
-#define CR0_NW    BIT(29)
-#define CR0_CD    BIT(30)
-#define CR0_PG    BIT(31)
-#define CR4_PAE   BIT(5)
-#define CR4_CET   BIT(23)
-#define EFER_LME  BIT(8)
-#define EFER_LMA  BIT(10)
-#define EFER_SVME BIT(12)
-
-#define ATTRIBUTE_L BIT(9)
-#define ATTRIBUTE_D BIT(10)
-
 #define NESTED_CR3_RESERVED_LOW 0xfe7ull /* all but PWT and PCD */
 #define MSRPM_SIZE              (8 * KIB)
 #define IOPM_SIZE               (12 * KIB)
@@ -39,7 +26,7 @@
 
 static bool fits(uint64_t address, uint64_t size, const struct svm_entry_limits *limits)
 {
-    uint64_t end = BIT(limits->physical_bits);
+    uint64_t end = 1ull << limits->physical_bits;
     return address < end && size <= end - address;
 }
 
@@ -67,7 +54,7 @@ static const char *mode(const struct vmcb_save *s, const struct svm_entry_limits
     bool long_paging = (s->efer & EFER_LME) && (s->cr0 & CR0_PG);
     RULE(!long_paging || (s->cr4 & CR4_PAE), "EFER.LME and CR0.PG are 1 while CR4.PAE is 0");
     RULE(!long_paging || (s->cr0 & CR0_PE), "EFER.LME and CR0.PG are 1 while CR0.PE is 0");
-    RULE(!long_paging || !(s->cs.attributes & ATTRIBUTE_L) || !(s->cs.attributes & ATTRIBUTE_D),
+    RULE(!long_paging || !(s->cs.attributes & SVM_ATTRIBUTE_LONG) || !(s->cs.attributes & SVM_ATTRIBUTE_DEFAULT32),
          "CS.L and CS.D are both 1 in long mode");
     RULE(!(s->cr4 & CR4_CET) || (s->cr0 & CR0_WP), "CR4.CET is 1 while CR0.WP is 0");
     return NULL;
@@ -96,8 +83,8 @@ static const char *event(uint64_t event)
     case SVM_EVENT_SOFTWARE:
         return NULL;
     case SVM_EVENT_EXCEPTION:
-        RULE(vector != 2, "the injected exception has vector 2, which is the NMI and not an exception");
-        RULE(vector < 32 && ((EXCEPTION_VECTORS >> vector) & 1), "the injected exception's vector is no exception");
+        RULE(vector != VECTOR_NMI, "the injected exception has vector 2, which is the NMI and not an exception");
+        RULE(vector < EXCEPTIONS && ((EXCEPTION_VECTORS >> vector) & 1), "the injected exception's vector is no exception");
         return NULL;
     default:
         return "the injected event has a reserved type";

@@ -5,8 +5,6 @@
 #include "arch/x86_64/svm/svm.h"
 #include "core/bytes.h"
 
-enum { VECTOR_DB = 1, VECTOR_BP = 3, VECTOR_OF = 4, VECTOR_AC = 17, EXCEPTIONS = 32 };
-
 /*
  * An event whose delivery was cut short by this exit is delivered again. One that an instruction caused (INTn, INT3,
  * INTO) is not: RIP stands at that instruction, which the guest will execute again by itself.

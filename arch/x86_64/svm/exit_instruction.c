@@ -3,12 +3,9 @@
  * may not have. APM vol. 2, "Instruction Intercepts", "IOIO Intercepts", "MSR Intercepts".
  */
 #include "arch/x86_64/cpu_instructions.h"
-#include "arch/x86_64/msr_index.h"
 #include "arch/x86_64/svm/length.h"
 #include "arch/x86_64/svm/svm.h"
 #include "core/partition.h"
-
-enum { VECTOR_UD = 6, VECTOR_GP = 13 };
 
 static bool ram_read(void *context, gpa_t from, void *to, size_t size)
 {

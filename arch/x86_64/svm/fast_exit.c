@@ -5,19 +5,15 @@
  */
 #include "core/fast.h"
 #include "arch/x86_64/fast_icr.h"
-#include "arch/x86_64/msr_index.h"
 #include "arch/x86_64/percpu.h"
 #include "arch/x86_64/svm/svm.h"
 #include "core/fast_apic.h"
 #include "core/fast_memory.h"
 
-#define RFLAGS_TF (1ull << 8)
-#define RFLAGS_RF (1ull << 16)
 /* "IOIO Intercept Information": string, REP, and the sizes as three bits of which the first is one byte's. */
 #define IO_KIND        0x7cu
 #define IO_BYTE        0x10u
 #define NPF_KIND       (SVM_NPF_FINAL | SVM_NPF_WRITE | SVM_NPF_FETCH)
-#define ATTRIBUTE_LONG (1u << 9)
 
 enum { MAX_INSTRUCTION = 15 };
 
@@ -92,7 +88,7 @@ bool svm_fast_memory(struct vcpu *vcpu)
     struct vmcb *v = svm_vmcb(vcpu);
     uint64_t kind = v->control.exit_info1 & NPF_KIND, rip = v->save.rip;
     if ((kind & ~SVM_NPF_WRITE) != SVM_NPF_FINAL || (v->control.exit_interrupt_info & SVM_EVENT_VALID) ||
-        (v->save.efer & EFER_LMA) == 0 || (v->save.cs.attributes & ATTRIBUTE_LONG) == 0 || !is_plain(v, rip + 1))
+        (v->save.efer & EFER_LMA) == 0 || (v->save.cs.attributes & SVM_ATTRIBUTE_LONG) == 0 || !is_plain(v, rip + 1))
         return false;
     struct fast_access access = {
         .rip = rip,

@@ -2,7 +2,6 @@
  * Virtual mode: external interrupts for the guest, of which AMD-V carries one at a time. APM vol. 2, "Event Injection"
  * and "Virtual Interrupts".
  */
-#include "arch/x86_64/msr_index.h"
 #include "arch/x86_64/svm/svm.h"
 
 /*

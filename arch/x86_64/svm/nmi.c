@@ -9,11 +9,6 @@
  */
 #include "arch/x86_64/svm/svm.h"
 
-#define RFLAGS_TF (1ull << 8)
-#define DR6_BS    (1ull << 14)
-#define DR6_HITS  0xfull /* B0 to B3 */
-enum { VECTOR_DB = 1, VECTOR_NMI = 2 };
-
 static void iret_intercept(struct vmcb *v, bool on)
 {
     v->control.intercept1 =

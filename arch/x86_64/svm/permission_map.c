@@ -3,7 +3,6 @@
  * 0-1FFFh, C0000000h-C0001FFFh and C0010000h-C0011FFFh; MSRs outside always exit. "IOIO Intercepts": one bit a port.
  */
 #include "arch/x86_64/heap.h"
-#include "arch/x86_64/msr_index.h"
 #include "arch/x86_64/svm/svm.h"
 #include "core/bytes.h"
 #include "core/msr.h"

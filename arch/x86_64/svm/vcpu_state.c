@@ -5,7 +5,6 @@
 #include "arch/x86_64/cpu.h"
 #include "arch/x86_64/cpu_instructions.h"
 #include "arch/x86_64/heap.h"
-#include "arch/x86_64/msr_index.h"
 #include "arch/x86_64/svm/svm.h"
 #include "core/bytes.h"
 #include "core/partition.h"
@@ -19,14 +18,9 @@ enum {
     ATTRIBUTES_LDT = 0x082,
     ATTRIBUTES_TSS32_BUSY = 0x08b,
 };
-#define ATTRIBUTE_LONG  (1u << 9)
-#define ATTRIBUTE_D     (1u << 10)
 #define CR0_AFTER_RESET (CR0_CD | CR0_NW | CR0_ET)
 #define DR6_AFTER_RESET 0xffff0ff0ull
 #define DR7_AFTER_RESET 0x400ull
-#define VECTOR_DB       1u
-#define VECTOR_AC       17u
-#define VECTOR_MC       18u
 
 /*
  * A partition has its ASID for itself as long as the CPU has enough of them. The last one is shared by all partitions
@@ -161,8 +155,8 @@ void svm_vcpu_view(struct vcpu *vcpu, struct vcpu_state_view *out)
         .gs_base = save->gs.base,
         .cs_selector = save->cs.selector,
         .ss_selector = save->ss.selector,
-        .cs_long = long_mode && (save->cs.attributes & ATTRIBUTE_LONG),
-        .cs_default32 = save->cs.attributes & ATTRIBUTE_D,
+        .cs_long = long_mode && (save->cs.attributes & SVM_ATTRIBUTE_LONG),
+        .cs_default32 = save->cs.attributes & SVM_ATTRIBUTE_DEFAULT32,
         .cpl = save->cpl,
     };
 }

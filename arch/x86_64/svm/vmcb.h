@@ -13,6 +13,8 @@ struct vmcb_segment {
     uint32_t limit;
     uint64_t base;
 };
+#define SVM_ATTRIBUTE_LONG      (1u << 9)
+#define SVM_ATTRIBUTE_DEFAULT32 (1u << 10)
 
 struct vmcb_control {
     uint32_t intercept_cr; /* reads of CR0-15 low, writes high */

@@ -11,7 +11,6 @@
 #include "core/fast_memory.h"
 #include "core/local_apic.h"
 
-#define RFLAGS_TF (1u << 8)
 /* "Exit Qualification for I/O Instructions": size - 1, string, REP; then the direction and the port. */
 #define IO_NOT_A_BYTE 0x37u
 #define IO_IN         0x08u
