@@ -8,9 +8,11 @@
 #include "arch/x86_64/panic.h"
 #include "arch/x86_64/percpu.h"
 
+/* Not on the way of an exit: of this file, which is compiled for speed, only the rest. */
+#define cold __attribute__((cold, noinline))
+
 /* Register offsets of the xAPIC page; the x2APIC MSR is 800h + offset / 16. */
 enum {
-    APIC_ID = 0x020,
     APIC_TPR = 0x080,
     APIC_EOI = 0x0b0,
     APIC_SVR = 0x0f0,
@@ -36,11 +38,6 @@ enum {
 #define APIC_SVR_ENABLE    (1u << 8)
 #define APIC_ICR_PENDING   (1u << 12)
 #define APIC_ICR_ASSERT    (1u << 14)
-#define APIC_ICR_FIXED     (0u << 8)
-#define APIC_ICR_NMI       (4u << 8)
-#define APIC_ICR_INIT      (5u << 8)
-#define APIC_ICR_STARTUP   (6u << 8)
-#define APIC_ICR_OTHERS    (3u << 18)
 #define SPURIOUS_VECTOR    0xffu
 #define TIMER_VECTOR       0xf0u
 #define TIMER_TSC_DEADLINE (2u << 17)
@@ -64,21 +61,22 @@ static void reg_write(unsigned offset, uint32_t value)
         *(volatile uint32_t *)(XAPIC_PAGE + offset) = value;
 }
 
-static void icr_write(uint32_t destination, uint32_t command)
+void apic_send(uint32_t id, uint32_t message)
 {
+    uint32_t command = message | APIC_ICR_ASSERT;
     if (x2apic) {
         /* A WRMSR to the x2APIC ICR is not serialising: stores made for the receiver must be visible first. */
         __asm__ volatile("mfence; lfence" : : : "memory");
-        msr_write(MSR_IA32_X2APIC_BASE + APIC_ICR_LOW / 16, (uint64_t)destination << 32 | command);
+        msr_write(MSR_IA32_X2APIC_BASE + APIC_ICR_LOW / 16, (uint64_t)id << 32 | command);
         return;
     }
     while (reg_read(APIC_ICR_LOW) & APIC_ICR_PENDING)
         cpu_pause();
-    reg_write(APIC_ICR_HIGH, destination << 24);
+    reg_write(APIC_ICR_HIGH, id << 24);
     reg_write(APIC_ICR_LOW, command);
 }
 
-bool apic_init(bool has_x2apic, bool has_tsc_deadline)
+cold bool apic_init(bool has_x2apic, bool has_tsc_deadline)
 {
     x2apic = has_x2apic;
     tsc_deadline = has_tsc_deadline;
@@ -86,7 +84,7 @@ bool apic_init(bool has_x2apic, bool has_tsc_deadline)
     return x2apic || paging_map(XAPIC_PAGE, hpa(base), PAGE_SIZE, PAGING_WRITE | PAGING_UNCACHED);
 }
 
-static void mask_all(void)
+cold static void mask_all(void)
 {
     static const uint16_t lvts[] = {APIC_LVT_TIMER, APIC_LVT_THERMAL, APIC_LVT_PERFORMANCE,
                                     APIC_LVT_LINT0, APIC_LVT_LINT1,   APIC_LVT_ERROR};
@@ -103,7 +101,24 @@ static void mask_all(void)
     reg_write(APIC_TIMER_INITIAL, 0);
 }
 
-void apic_enable(void)
+cold static void registers_reset(void)
+{
+    static const struct {
+        uint16_t offset, value;
+    } settings[] = {
+        {APIC_SVR, APIC_SVR_ENABLE | SPURIOUS_VECTOR}, /* a disabled APIC would hold what pends */
+        {APIC_TPR, 0},
+        {APIC_TIMER_DIVIDE, 0},
+        {APIC_ESR, 0},
+    };
+    mask_all();
+    percpu_this()->timer_deadline = 0;
+    for (unsigned i = 0; i < array_size(settings); i++)
+        reg_write(settings[i].offset, settings[i].value);
+    reg_write(APIC_LVT_LINT1, percpu_this()->lint1);
+}
+
+cold void apic_enable(void)
 {
     uint64_t base = msr_read(MSR_IA32_APIC_BASE);
     msr_write(MSR_IA32_APIC_BASE, base | APIC_BASE_ENABLE);
@@ -111,14 +126,10 @@ void apic_enable(void)
         msr_write(MSR_IA32_APIC_BASE, base | APIC_BASE_ENABLE | APIC_BASE_EXTD);
     reg_write(APIC_SVR, APIC_SVR_ENABLE | SPURIOUS_VECTOR);
     /* Where firmware lets the hardware's NMI in, so do we, guest or not: it always ends up in cpu_nmi_taken. */
-    bool lets_nmi_in = (reg_read(APIC_LVT_LINT1) & (APIC_LVT_MASKED | APIC_LVT_MODE)) == APIC_ICR_NMI;
-    percpu_this()->lint1 = lets_nmi_in ? APIC_ICR_NMI : APIC_LVT_MASKED;
-    mask_all();
-    reg_write(APIC_LVT_LINT1, percpu_this()->lint1);
-    reg_write(APIC_TPR, 0);
+    bool lets_nmi_in = (reg_read(APIC_LVT_LINT1) & (APIC_LVT_MASKED | APIC_LVT_MODE)) == APIC_NMI;
+    percpu_this()->lint1 = lets_nmi_in ? APIC_NMI : APIC_LVT_MASKED;
+    registers_reset();
 }
-
-uint32_t apic_id(void) { return x2apic ? reg_read(APIC_ID) : reg_read(APIC_ID) >> 24; }
 
 void apic_end_interrupt(void) { reg_write(APIC_EOI, 0); }
 
@@ -128,14 +139,8 @@ void apic_interrupted(void)
     apic_end_interrupt();
 }
 
-void apic_send_init(uint32_t id) { icr_write(id, APIC_ICR_INIT | APIC_ICR_ASSERT); }
-void apic_send_startup(uint32_t id, uint8_t page) { icr_write(id, APIC_ICR_STARTUP | APIC_ICR_ASSERT | page); }
-void apic_send_nmi(uint32_t id) { icr_write(id, APIC_ICR_NMI | APIC_ICR_ASSERT); }
-void apic_send_fixed(uint32_t id, uint8_t vector) { icr_write(id, APIC_ICR_FIXED | APIC_ICR_ASSERT | vector); }
-void apic_stop_others(void) { icr_write(0, APIC_ICR_NMI | APIC_ICR_ASSERT | APIC_ICR_OTHERS); }
-
 /* Counts of the timer a second, divided by 1. */
-static uint64_t timer_measure(uint64_t tsc_hz)
+cold static uint64_t timer_measure(uint64_t tsc_hz)
 {
     reg_write(APIC_TIMER_DIVIDE, TIMER_DIVIDE_BY_1);
     reg_write(APIC_LVT_TIMER, APIC_LVT_MASKED | TIMER_VECTOR);
@@ -182,8 +187,7 @@ void apic_timer_set(uint64_t deadline, uint64_t tsc_hz)
     msr_write(MSR_IA32_TSC_DEADLINE, deadline == UINT64_MAX ? 0 : deadline);
 }
 
-
-static bool any_set(unsigned first_register)
+cold static bool any_set(unsigned first_register)
 {
     for (unsigned i = 0; i < 8; i++)
         if (reg_read(first_register + 16 * i) != 0)
@@ -191,9 +195,9 @@ static bool any_set(unsigned first_register)
     return false;
 }
 
-void apic_drained_one(void); /* called by trap_entry.S */
+cold void apic_drained_one(void);
 
-/* Nothing in service means that it was no interrupt: vector 18 is the machine check's too. */
+/* Called by trap_entry.S. Nothing in service means that it was no interrupt: vector 18 is the machine check's too. */
 void apic_drained_one(void)
 {
     if (!any_set(APIC_ISR))
@@ -201,15 +205,9 @@ void apic_drained_one(void)
     reg_write(APIC_EOI, 0);
 }
 
-void apic_guest_reset(void)
+cold void apic_guest_reset(void)
 {
-    mask_all();
-    percpu_this()->timer_deadline = 0;
-    reg_write(APIC_SVR, APIC_SVR_ENABLE | SPURIOUS_VECTOR); /* a disabled APIC would hold what pends */
-    reg_write(APIC_LVT_LINT1, percpu_this()->lint1);
-    reg_write(APIC_TPR, 0);
-    reg_write(APIC_TIMER_DIVIDE, 0);
-    reg_write(APIC_ESR, 0);
+    registers_reset();
     /* End what is in service, then let the pending ones in: trap_handle ends each. Bounded by the 256 vectors there are. */
     for (unsigned i = 0; i < 256 && any_set(APIC_ISR); i++)
         reg_write(APIC_EOI, 0);

@@ -12,13 +12,18 @@ bool must_check apic_init(bool x2apic, bool tsc_deadline);
 /* On every CPU: enables its local APIC in the chosen mode, everything masked but an NMI that firmware lets in. */
 void apic_enable(void);
 
-uint32_t apic_id(void);
 void apic_end_interrupt(void);
 void apic_interrupted(void); /* an interrupt was taken: this CPU's own timer, or left over from a stopped guest */
-void apic_send_init(uint32_t apic_id);
-void apic_send_startup(uint32_t apic_id, uint8_t page);
-void apic_send_nmi(uint32_t apic_id);
-void apic_send_fixed(uint32_t apic_id, uint8_t vector);
+
+/* A message to the CPU of that APIC id. A fixed interrupt carries its vector, a start-up the number of its page. */
+enum apic_message {
+    APIC_FIXED = 0,
+    APIC_NMI = 4u << 8,
+    APIC_INIT = 5u << 8,
+    APIC_STARTUP = 6u << 8,
+    APIC_OTHERS = 3u << 18, /* to all CPUs but this one, whatever the id */
+};
+void apic_send(uint32_t apic_id, uint32_t message);
 
 /* Registers as after apic_enable, and every interrupt that pends or is in service taken and dropped. */
 void apic_guest_reset(void);
@@ -28,7 +33,3 @@ void apic_guest_reset(void);
  * has it, else by the APIC's counter, whose speed the first call measures against the TSC (a millisecond).
  */
 void apic_timer_set(uint64_t deadline, uint64_t tsc_hz);
-
-
-/* NMI to all CPUs but this one, which then see that the box is stopping. */
-void apic_stop_others(void);

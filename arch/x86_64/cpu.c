@@ -22,7 +22,7 @@ uint64_t cpu_clock(void) { return tsc_read(); }
 bool cpu_msr_read(uint32_t number, uint64_t *out) { return trap_msr_read(number, out); }
 bool cpu_msr_write(uint32_t number, uint64_t value) { return trap_msr_write(number, value); }
 bool cpu_xcr0_write(uint64_t value) { return (cr4_read() & CR4_OSXSAVE) && trap_xsetbv(value); }
-void cpu_send_vector(uint32_t cpu, uint8_t vector) { apic_send_fixed(machine->cpus[cpu].apic_id, vector); }
+void cpu_send_vector(uint32_t cpu, uint8_t vector) { apic_send(machine->cpus[cpu].apic_id, APIC_FIXED | vector); }
 void cpu_guest_interrupts_reset(void) { apic_guest_reset(); }
 
 void cpu_cpuid(uint32_t leaf, uint32_t subleaf, struct cpuid_regs *out)
@@ -35,10 +35,10 @@ void cpu_kick(uint32_t cpu)
     struct percpu *target = percpu_of(cpu);
     __atomic_store_n(&target->kicked, 1, __ATOMIC_SEQ_CST);
     if (cpu != cpu_current() && __atomic_exchange_n(&target->nmi_sent, 1, __ATOMIC_SEQ_CST) == 0)
-        apic_send_nmi(target->apic_id);
+        apic_send(target->apic_id, APIC_NMI);
 }
 
-void cpu_nmi_again(uint32_t cpu) { apic_send_nmi(percpu_of(cpu)->apic_id); }
+void cpu_nmi_again(uint32_t cpu) { apic_send(percpu_of(cpu)->apic_id, APIC_NMI); }
 
 bool cpu_nmi_waits(uint32_t cpu) { return __atomic_load_n(&percpu_of(cpu)->nmi_sent, __ATOMIC_ACQUIRE) != 0; }
 
@@ -204,29 +204,28 @@ void cpu_protect(void)
     cpu_side_doors_close();
 }
 
-/*
- * An XSAVE area whose header says that every component is in its initial state (SDM vol. 1, "XRSTOR"); its legacy part
- * is what FXRSTOR loads on a CPU without XSAVE.
- */
-static const struct {
+/* An XSAVE area (SDM vol. 1, "XRSTOR"); its legacy part is what FXRSTOR loads on a CPU without XSAVE. */
+struct fpu_area {
     uint16_t fcw;
     uint8_t between[22];
     uint32_t mxcsr;
     uint8_t rest[512 - 28 + 64];
-} __attribute__((aligned(64))) fpu_initial = {.fcw = 0x37f, .mxcsr = 0x1f80};
+} __attribute__((aligned(64)));
 
 void cpu_fpu_reset(void)
 {
+    /* The header says that every component is in its initial state. */
+    const struct fpu_area initial = {.fcw = 0x37f, .mxcsr = 0x1f80};
     /* AMD's CPUs do not restore the x87's last instruction and operand without an exception; this clears them. */
     __asm__ volatile("fninit");
     if (cr4_read() & CR4_OSXSAVE) {
         if (!trap_xsetbv(xcr0_all))
             return;
-        __asm__ volatile("xrstor64 %0" : : "m"(fpu_initial), "a"(0xffffffffu), "d"(0xffffffffu));
+        __asm__ volatile("xrstor64 %0" : : "m"(initial), "a"(0xffffffffu), "d"(0xffffffffu));
         if (!trap_xsetbv(1))
             return;
     } else {
-        __asm__ volatile("fxrstor64 %0" : : "m"(fpu_initial));
+        __asm__ volatile("fxrstor64 %0" : : "m"(initial));
     }
 }
 
@@ -239,7 +238,7 @@ void cpu_check_stopping(void)
 void cpu_stop_others(void)
 {
     __atomic_store_n(&stopping, 1, __ATOMIC_SEQ_CST);
-    apic_stop_others();
+    apic_send(0, APIC_NMI | APIC_OTHERS);
 }
 
 void cpu_box_halt(void)

@@ -56,12 +56,13 @@ static bool start_one(const struct machine_cpu *target, uint32_t cpu, hpa_t page
     };
     phys_write(hpa(page.raw + TRAMPOLINE_PARAMETERS), &parameters, sizeof parameters);
 
-    apic_send_init(target->apic_id);
+    apic_send(target->apic_id, APIC_INIT);
     cpu_delay_us(10000);
-    apic_send_startup(target->apic_id, (uint8_t)(page.raw / PAGE_SIZE));
+    uint32_t startup = APIC_STARTUP | (uint8_t)(page.raw / PAGE_SIZE);
+    apic_send(target->apic_id, startup);
     if (wait_for(cpu, 10))
         return true;
-    apic_send_startup(target->apic_id, (uint8_t)(page.raw / PAGE_SIZE));
+    apic_send(target->apic_id, startup);
     return wait_for(cpu, 1000);
 }
 

@@ -97,7 +97,7 @@ static enum svm_entered enter(struct vcpu *vcpu)
         /* Held until VMRUN, this NMI ends the guest directly behind the delivery, before its first instruction. */
         __asm__ volatile("clgi" : : : "memory");
         percpu_this()->nmi_own = true;
-        apic_send_nmi(percpu_this()->apic_id);
+        apic_send(percpu_this()->apic_id, APIC_NMI);
     }
     enum svm_entered entered = 
         svm_enter(vcpu, s->vmcb_address.raw, heap_phys(host_pages[cpu_current()].vmcb).raw, v);
