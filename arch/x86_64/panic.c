@@ -44,7 +44,7 @@ static void stop(void)
  * A second fault while the first is printed would print for ever. The others' NMIs are on their way for a moment, in which
  * the console's CPU could still write into the middle of what is said here.
  */
-static void enter_once(void)
+static void begin_once(void)
 {
     static uint32_t panics;
     interrupts_off();
@@ -54,14 +54,14 @@ static void enter_once(void)
     cpu_stop_others();
     for (unsigned i = 0; i < NMI_TRAVEL; i++)
         cpu_pause();
+    sink_print(&panic_sink, "\r\n*** Ringfence panic on CPU %u: ", percpu_this()->cpu);
 }
 
 void panic(const char *format, ...)
 {
-    enter_once();
+    begin_once();
     va_list arguments;
     va_start(arguments, format);
-    sink_print(&panic_sink, "\r\n*** Ringfence panic on CPU %u: ", percpu_this()->cpu);
     sink_vprint(&panic_sink, format, arguments);
     va_end(arguments);
     sink_print(&panic_sink, "\r\n");
@@ -75,18 +75,20 @@ static const char *const exception_names[] = {
     "#MC machine check", "#XM SIMD error", "#VE virtualisation exception", "#CP control protection",
 };
 
+static const char gpr_names[][4] = {"rax", "rbx", "rcx", "rdx", "rsi", "rdi", "rbp", "r8",
+                                    "r9",  "r10", "r11", "r12", "r13", "r14", "r15"};
+
 void panic_trap(const struct trap_frame *f)
 {
     struct sink *out = &panic_sink;
-    enter_once();
-    sink_print(out, "\r\n*** Ringfence panic on CPU %u: %s (vector %lu, error code %lx)\r\n", percpu_this()->cpu,
+    begin_once();
+    sink_print(out, "%s (vector %lu, error code %lx)\r\n",
                f->vector < array_size(exception_names) ? exception_names[f->vector] : "exception", f->vector, f->error);
     sink_print(out, "rip %016lx  cs %04lx  rflags %016lx  rsp %016lx  ss %04lx\r\n", f->rip, f->cs, f->rflags, f->rsp,
                f->ss);
-    sink_print(out, "rax %016lx  rbx %016lx  rcx %016lx  rdx %016lx\r\n", f->rax, f->rbx, f->rcx, f->rdx);
-    sink_print(out, "rsi %016lx  rdi %016lx  rbp %016lx  r8  %016lx\r\n", f->rsi, f->rdi, f->rbp, f->r8);
-    sink_print(out, "r9  %016lx  r10 %016lx  r11 %016lx  r12 %016lx\r\n", f->r9, f->r10, f->r11, f->r12);
-    sink_print(out, "r13 %016lx  r14 %016lx  r15 %016lx\r\n", f->r13, f->r14, f->r15);
+    for (size_t i = 0; i < array_size(f->gprs); i++)
+        sink_print(out, "%-3s %016lx%s", gpr_names[i], f->gprs[array_size(f->gprs) - 1 - i],
+                   i % 4 == 3 || i == array_size(f->gprs) - 1 ? "\r\n" : "  ");
     sink_print(out, "cr0 %016lx  cr2 %016lx  cr3 %016lx  cr4 %016lx\r\n", cr0_read(), cr2_read(), cr3_read(),
                cr4_read());
     stop();

@@ -8,7 +8,7 @@
 
 /* What trap_entry.S leaves on the stack; SDM vol. 3, "64-Bit Mode Stack Frame". */
 struct trap_frame {
-    uint64_t r15, r14, r13, r12, r11, r10, r9, r8, rbp, rdi, rsi, rdx, rcx, rbx, rax;
+    uint64_t gprs[15]; /* R15 to R8, RBP, RDI, RSI, RDX, RCX, RBX, RAX */
     uint64_t vector, error;
     uint64_t rip, cs, rflags, rsp, ss;
 };

@@ -5,36 +5,31 @@
 #include "arch/x86_64/svm/entry_check.h"
 #include "arch/x86_64/svm/svm.h"
 
-static void print_segment(struct sink *out, const char *name, const struct vmcb_segment *s)
-{
-    sink_print(out, "  %-4s %04x  base %016lx  limit %08x  attributes %03x\n", name, s->selector, s->base, s->limit,
-               s->attributes);
-}
-
 static void print_registers(const struct vcpu *vcpu, const struct vmcb_save *s, struct sink *out)
 {
-    static const char *const names[GPRS] = {"rax", "rcx", "rdx", "rbx", "rsp", "rbp", "rsi", "rdi",
-                                            "r8",  "r9",  "r10", "r11", "r12", "r13", "r14", "r15"};
+    static const char names[GPRS][4] = {"rax", "rcx", "rdx", "rbx", "rsp", "rbp", "rsi", "rdi",
+                                        "r8",  "r9",  "r10", "r11", "r12", "r13", "r14", "r15"};
     for (unsigned i = 0; i < GPRS; i++)
-        sink_print(out, "%s%-3s %016lx%s", i % 4 == 0 ? "  " : "  ", names[i], vcpu->gpr[i], i % 4 == 3 ? "\n" : "");
+        sink_print(out, "  %-3s %016lx%s", names[i], vcpu->gpr[i], i % 4 == 3 ? "\n" : "");
     sink_print(out, "  rip %016lx  rflags %016lx  cpl %u  efer %016lx\n", s->rip, svm_nmi_flags_shown(vcpu, s->rflags),
                s->cpl, s->efer);
     sink_print(out, "  cr0 %016lx  cr2 %016lx  cr3 %016lx  cr4 %016lx\n", s->cr0, s->cr2, s->cr3, s->cr4);
     sink_print(out, "  dr6 %016lx  dr7 %016lx  pat %016lx  xcr0 %016lx\n", s->dr6, s->dr7, s->guest_pat, vcpu->xcr0);
 }
 
-static void print_segments(const struct vmcb_save *s, struct sink *out)
+static void print_segments(const struct vmcb_save *save, struct sink *out)
 {
-    print_segment(out, "cs", &s->cs);
-    print_segment(out, "ss", &s->ss);
-    print_segment(out, "ds", &s->ds);
-    print_segment(out, "es", &s->es);
-    print_segment(out, "fs", &s->fs);
-    print_segment(out, "gs", &s->gs);
-    print_segment(out, "ldtr", &s->ldtr);
-    print_segment(out, "tr", &s->tr);
-    print_segment(out, "gdtr", &s->gdtr);
-    print_segment(out, "idtr", &s->idtr);
+#define ROW(name) {#name, offsetof(struct vmcb_save, name)}
+    static const struct {
+        char name[5];
+        uint8_t offset;
+    } rows[] = {ROW(cs), ROW(ss), ROW(ds), ROW(es), ROW(fs), ROW(gs), ROW(ldtr), ROW(tr), ROW(gdtr), ROW(idtr)};
+#undef ROW
+    for (size_t i = 0; i < array_size(rows); i++) {
+        const struct vmcb_segment *s = (const void *)((const char *)save + rows[i].offset);
+        sink_print(out, "  %-4s %04x  base %016lx  limit %08x  attributes %03x\n", rows[i].name, s->selector, s->base,
+                   s->limit, s->attributes);
+    }
 }
 
 static void print_controls(const struct vmcb_control *c, struct sink *out)
