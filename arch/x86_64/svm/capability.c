@@ -1,5 +1,6 @@
 #include "arch/x86_64/svm/capability.h"
 
+#include "arch/x86_64/backends.h"
 #include "arch/x86_64/cpu.h"
 #include "arch/x86_64/svm/svm.h"
 
@@ -23,30 +24,11 @@ void svm_capability_read(struct svm_capability *c)
     c->locked_off = (vm_cr & VM_CR_SVMDIS) && (vm_cr & VM_CR_LOCK);
 }
 
-struct line {
-    const char *name;
-    bool there;
-    bool needed;
-    const char *without;
-};
-
-static bool report_lock(const struct svm_capability *c, struct sink *out)
-{
-    if (!c->there)
-        sink_print(out, "  %-24s MISSING: this CPU has none, or an outer hypervisor hides it\n", "AMD-V");
-    else if (c->locked_off)
-        sink_print(out,
-                   "  %-24s LOCKED OFF by firmware: enable \"SVM Mode\" (AMD-V, Secure Virtual Machine) in the "
-                   "firmware's setup%s, then switch the box off and on\n",
-                   "AMD-V", c->features & SVM_FEATURE_LOCK_KEY ? " or remove its SVM lock key" : "");
-    else
-        sink_print(out, "  %-24s yes\n", "AMD-V");
-    return c->there && !c->locked_off;
-}
+#define SVM_SETTING "\"SVM Mode\" (AMD-V, Secure Virtual Machine) in the firmware's setup"
 
 bool svm_capability_report(const struct svm_capability *c, struct sink *out)
 {
-    const struct line lines[] = {
+    const struct backend_feature features[] = {
         {"nested paging", c->features & SVM_FEATURE_NESTED_PAGING, true,
          "guests' memory cannot be kept apart on this CPU (Barcelona, 2007, and later have it)"},
         {"ASIDs", c->asids >= SVM_ASIDS_NEEDED, true, "no guest can be told from the hypervisor in the TLB"},
@@ -59,15 +41,10 @@ bool svm_capability_report(const struct svm_capability *c, struct sink *out)
          "AMD-V has none; name as console_cpu one that no partition with direct interrupts has"},
         {"NPT 1 GiB pages", c->pages_1g, false, "more TLB misses for guests of 1 GiB and more"},
     };
-    if (!report_lock(c, out))
+    const char *setting = c->features & SVM_FEATURE_LOCK_KEY ? SVM_SETTING " or remove its SVM lock key" : SVM_SETTING;
+    if (!backend_presence_print("AMD-V", c->there, c->locked_off, setting, out))
         return false;
-    bool all = true;
-    for (size_t i = 0; i < array_size(lines); i++) {
-        const struct line *l = &lines[i];
-        const char *verdict = l->there ? "yes" : l->needed ? "MISSING" : "no";
-        sink_print(out, "  %-24s %s%s%s\n", l->name, verdict, l->there ? "" : ": ", l->there ? "" : l->without);
-        all = all && (l->there || !l->needed);
-    }
+    bool all = backend_features_print(features, array_size(features), out);
     sink_print(out, "  %-24s %u\n", "ASIDs for guests", c->asids - 1);
     return all;
 }

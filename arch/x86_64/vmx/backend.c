@@ -39,17 +39,10 @@ static bool has_timer(void)
 
 static bool vmx_probe(struct cpu_caps *caps, struct sink *out)
 {
-    if (!has_vmx()) {
-        sink_print(out, "  %-24s MISSING: this CPU has none, or an outer hypervisor hides it\n", "VT-x");
+    bool there = has_vmx();
+    if (!backend_presence_print("VT-x", there, there && locked_off(),
+                                "\"Intel Virtualization Technology\" (VT-x) in the firmware's setup", out))
         return false;
-    }
-    if (locked_off()) {
-        sink_print(out, "  %-24s LOCKED OFF by firmware: enable \"Intel Virtualization Technology\" (VT-x) in the "
-                        "firmware's setup, then switch the box off and on\n",
-                   "VT-x");
-        return false;
-    }
-    sink_print(out, "  %-24s yes\n", "VT-x");
     vmx_capability_read(&vmx_capability);
     caps->nested_2m = vmx_capability.ept_vpid & EPT_2M;
     caps->guest_timer = has_timer();

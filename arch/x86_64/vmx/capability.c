@@ -1,5 +1,6 @@
 #include "arch/x86_64/vmx/capability.h"
 
+#include "arch/x86_64/backends.h"
 #include "arch/x86_64/cpu_instructions.h"
 #include "arch/x86_64/vmx/vmcs.h"
 
@@ -48,16 +49,9 @@ void vmx_capability_read(struct vmx_capability *c)
 /* Of the secondary controls: what it takes to leave interrupts and their ends to the CPU, see virtual_apic.c. */
 #define VIRTUAL_APIC (SECONDARY_X2APIC | SECONDARY_INTERRUPT_DELIVERY)
 
-struct line {
-    const char *name;
-    bool there;
-    bool needed;
-    const char *without;
-};
-
 bool vmx_capability_report(const struct vmx_capability *c, struct sink *out)
 {
-    const struct line lines[] = {
+    const struct backend_feature features[] = {
         {"EPT", (c->secondary.one_settings & SECONDARY_EPT) && (c->ept_vpid & EPT_WALK_4) && (c->ept_vpid & EPT_WRITE_BACK),
          true, "guests' memory cannot be kept apart on this CPU"},
         {"unrestricted guest", c->secondary.one_settings & SECONDARY_UNRESTRICTED_GUEST, true,
@@ -80,12 +74,5 @@ bool vmx_capability_report(const struct vmx_capability *c, struct sink *out)
         {"EPT 2 MiB pages", c->ept_vpid & EPT_2M, false, "more memory for tables, more TLB misses"},
         {"EPT 1 GiB pages", c->ept_vpid & EPT_1G, false, "more TLB misses for guests of 1 GiB and more"},
     };
-    bool all = true;
-    for (size_t i = 0; i < array_size(lines); i++) {
-        const struct line *l = &lines[i];
-        const char *verdict = l->there ? "yes" : l->needed ? "MISSING" : "no";
-        sink_print(out, "  %-24s %s%s%s\n", l->name, verdict, l->there ? "" : ": ", l->there ? "" : l->without);
-        all = all && (l->there || !l->needed);
-    }
-    return all;
+    return backend_features_print(features, array_size(features), out);
 }
