@@ -16,10 +16,10 @@ struct svm_capability svm_capability;
 _Static_assert(sizeof(struct svm_vcpu) <= BACKEND_VCPU_BYTES, "what is reserved for a vCPU's part at boot");
 
 /* What each CPU needs while it is a host. */
-static struct host_pages {
-    void *save_area;   /* VMRUN keeps the host's registers here; only the CPU knows how */
-    struct vmcb *vmcb; /* those that VMRUN does not keep: FS, GS, TR, LDTR and their MSRs */
-} host_pages[MACHINE_MAX_CPUS];
+static struct host {
+    uint8_t save_area[PAGE_SIZE]; /* VMRUN keeps the host's registers here; only the CPU knows how */
+    struct vmcb vmcb;             /* those that VMRUN does not keep: FS, GS, TR, LDTR and their MSRs */
+} *hosts[MACHINE_MAX_CPUS];
 
 static bool svm_probe(struct cpu_caps *caps, struct sink *out)
 {
@@ -30,40 +30,33 @@ static bool svm_probe(struct cpu_caps *caps, struct sink *out)
     return svm_capability_report(&svm_capability, out);
 }
 
-static bool host_pages_take(struct host_pages *pages)
+/* Makes this CPU a host; what is in the way, or NULL. */
+static const char *host_on(struct host **host)
 {
-    if (pages->save_area == NULL)
-        pages->save_area = heap_alloc(PAGE_SIZE);
-    if (pages->vmcb == NULL)
-        pages->vmcb = heap_alloc(sizeof *pages->vmcb);
-    return pages->save_area != NULL && pages->vmcb != NULL;
+    struct svm_capability here;
+    uint64_t vm_cr;
+    svm_capability_read(&here);
+    if (!here.there || here.locked_off)
+        return "AMD-V is not there or locked off by firmware on this CPU alone";
+    if (*host == NULL)
+        *host = heap_alloc(sizeof **host);
+    if (*host == NULL)
+        return "no memory left for its host save area";
+    if (cpu_msr_read(MSR_VM_CR, &vm_cr) && (vm_cr & VM_CR_SVMDIS) && !cpu_msr_write(MSR_VM_CR, vm_cr & ~VM_CR_SVMDIS))
+        return "AMD-V is switched off and VM_CR cannot be written";
+    if (!cpu_msr_write(MSR_IA32_EFER, msr_read(MSR_IA32_EFER) | EFER_SVME) ||
+        !cpu_msr_write(MSR_VM_HSAVE_PA, heap_phys((*host)->save_area).raw))
+        return "EFER.SVME or VM_HSAVE_PA was refused";
+    __asm__ volatile("vmsave %0" : : "a"(heap_phys(&(*host)->vmcb).raw) : "memory");
+    return NULL;
 }
 
 static bool svm_cpu_on(struct sink *errors)
 {
-    struct svm_capability here;
-    struct host_pages *pages = &host_pages[cpu_current()];
-    uint64_t vm_cr;
-    svm_capability_read(&here);
-    if (!here.there || here.locked_off) {
-        sink_print(errors, "CPU %u: AMD-V is not there or locked off by firmware on this CPU alone\n", cpu_current());
-        return false;
-    }
-    if (!host_pages_take(pages)) {
-        sink_print(errors, "CPU %u: no memory left for its host save area\n", cpu_current());
-        return false;
-    }
-    if (cpu_msr_read(MSR_VM_CR, &vm_cr) && (vm_cr & VM_CR_SVMDIS) && !cpu_msr_write(MSR_VM_CR, vm_cr & ~VM_CR_SVMDIS)) {
-        sink_print(errors, "CPU %u: AMD-V is switched off and VM_CR cannot be written\n", cpu_current());
-        return false;
-    }
-    if (!cpu_msr_write(MSR_IA32_EFER, msr_read(MSR_IA32_EFER) | EFER_SVME) ||
-        !cpu_msr_write(MSR_VM_HSAVE_PA, heap_phys(pages->save_area).raw)) {
-        sink_print(errors, "CPU %u: EFER.SVME or VM_HSAVE_PA was refused\n", cpu_current());
-        return false;
-    }
-    __asm__ volatile("vmsave %0" : : "a"(heap_phys(pages->vmcb).raw) : "memory");
-    return true;
+    const char *problem = host_on(&hosts[cpu_current()]);
+    if (problem != NULL)
+        sink_print(errors, "CPU %u: %s\n", cpu_current(), problem);
+    return problem == NULL;
 }
 
 static void svm_cpu_off(void)
@@ -99,8 +92,7 @@ static enum svm_entered enter(struct vcpu *vcpu)
         percpu_this()->nmi_own = true;
         apic_send(percpu_this()->apic_id, APIC_NMI);
     }
-    enum svm_entered entered = 
-        svm_enter(vcpu, s->vmcb_address.raw, heap_phys(host_pages[cpu_current()].vmcb).raw, v);
+    enum svm_entered entered = svm_enter(vcpu, s->vmcb_address.raw, heap_phys(&hosts[cpu_current()]->vmcb).raw, v);
     percpu_this()->nmi_own = false;
     if (entered == SVM_KICKED) {
         s->rewritten = s->attempt_holds;

@@ -26,9 +26,8 @@ static void give(uint8_t *msrpm, uint32_t number, uint8_t accesses)
     }
 }
 
-static void msrpm_fill(uint8_t *msrpm, bool virtual_interrupts)
+static void msrpm_open(uint8_t *msrpm, bool virtual_interrupts)
 {
-    memset(msrpm, 0xff, MSRPM_SIZE);
     for (size_t i = 0; i < msr_rule_count; i++) {
         const struct msr_rule *rule = &msr_rules[i];
         for (uint32_t number = rule->first; number <= rule->last; number++) {
@@ -41,20 +40,22 @@ static void msrpm_fill(uint8_t *msrpm, bool virtual_interrupts)
     }
 }
 
+/* Every port, every MSR exits. */
+static bool map_take(uint8_t **map, size_t size)
+{
+    if (*map == NULL) {
+        *map = heap_alloc(size);
+        if (*map != NULL)
+            memset(*map, 0xff, size);
+    }
+    return *map != NULL;
+}
+
 bool svm_permission_maps_create(bool virtual_interrupts)
 {
-    if (iopm == NULL) {
-        iopm = heap_alloc(IOPM_SIZE);
-        if (iopm == NULL)
-            return false;
-        memset(iopm, 0xff, IOPM_SIZE); /* every port exits */
-    }
-    if (msrpms[virtual_interrupts] == NULL) {
-        msrpms[virtual_interrupts] = heap_alloc(MSRPM_SIZE);
-        if (msrpms[virtual_interrupts] == NULL)
-            return false;
-        msrpm_fill(msrpms[virtual_interrupts], virtual_interrupts);
-    }
+    if (!map_take(&iopm, IOPM_SIZE) || !map_take(&msrpms[virtual_interrupts], MSRPM_SIZE))
+        return false;
+    msrpm_open(msrpms[virtual_interrupts], virtual_interrupts); /* each vCPU opens the same */
     return true;
 }
 
