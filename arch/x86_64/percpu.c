@@ -8,11 +8,12 @@
 
 static struct percpu early;
 
-static bool map_fresh(uint64_t address, uint64_t size)
+static bool area_map(uint64_t area)
 {
-    for (uint64_t at = address; at < address + size; at += PAGE_SIZE) {
-        hpa_t page;
-        if (!heap_take_page(&page) || !paging_map(at, page, PAGE_SIZE, PAGING_WRITE))
+    for (unsigned page = 0; PERCPU_MAPPED >> page != 0; page++) {
+        hpa_t fresh;
+        if ((PERCPU_MAPPED >> page) % 2 == 1 &&
+            (!heap_take_page(&fresh) || !paging_map(area + page * PAGE_SIZE, fresh, PAGE_SIZE, PAGING_WRITE)))
             return false;
     }
     return true;
@@ -21,10 +22,7 @@ static bool map_fresh(uint64_t address, uint64_t size)
 bool percpu_create(uint32_t cpu, uint32_t apic_id)
 {
     uint64_t area = percpu_area(cpu);
-    if (!map_fresh(area + 0x1000, PERCPU_STACK_TOP - 0x1000) ||
-        !map_fresh(area + PERCPU_DF_STACK_TOP - PAGE_SIZE, PAGE_SIZE) ||
-        !map_fresh(area + PERCPU_NMI_STACK_TOP - PAGE_SIZE, PAGE_SIZE) ||
-        !map_fresh(area + PERCPU_MC_STACK_TOP - PAGE_SIZE, PAGE_SIZE) || !map_fresh(area + PERCPU_STRUCT, PAGE_SIZE))
+    if (!area_map(area))
         return false;
 
     struct percpu *p = percpu_of(cpu);

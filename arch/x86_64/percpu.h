@@ -48,7 +48,8 @@ struct percpu {
 };
 
 #define PERCPU_STRIDE        0x10000ull
-#define PERCPU_PAGES         8 /* that are mapped */
+#define PERCPU_MAPPED        0x155eu /* a bit for each page */
+#define PERCPU_PAGES         __builtin_popcount(PERCPU_MAPPED)
 #define PERCPU_STACK_TOP     0x5000ull
 #define PERCPU_DF_STACK_TOP  0x7000ull
 #define PERCPU_NMI_STACK_TOP 0x9000ull

@@ -8,10 +8,10 @@
 #include "arch/x86_64/wide.h"
 #include "core/bytes.h"
 
-static void *window_open(enum window which, uint64_t address, uint64_t rights)
+static void *window_open(enum window which, uint64_t address)
 {
     unsigned slot = window_slot(which);
-    paging_pd_window[slot] = window_entry(address, rights);
+    paging_pd_window[slot] = window_entry(which, address);
     return (void *)(window_address(slot) + (address & (PAGE_SIZE_2M - 1)));
 }
 
@@ -33,7 +33,7 @@ void phys_read(hpa_t from, void *to, size_t size)
 {
     for (size_t done = 0; done < size;) {
         uint64_t part = piece(from.raw + done, size - done);
-        memcpy((char *)to + done, window_open(WINDOW_FROM, from.raw + done, 0), part);
+        memcpy((char *)to + done, window_open(WINDOW_FROM, from.raw + done), part);
         window_close(WINDOW_FROM);
         done += part;
     }
@@ -43,7 +43,7 @@ void phys_write(hpa_t to, const void *from, size_t size)
 {
     for (size_t done = 0; done < size;) {
         uint64_t part = piece(to.raw + done, size - done);
-        memcpy(window_open(WINDOW_TO, to.raw + done, PDE_WRITE), (const char *)from + done, part);
+        memcpy(window_open(WINDOW_TO, to.raw + done), (const char *)from + done, part);
         window_close(WINDOW_TO);
         done += part;
     }
@@ -53,7 +53,7 @@ void phys_zero(hpa_t to, uint64_t size)
 {
     for (uint64_t done = 0; done < size;) {
         uint64_t part = piece(to.raw + done, size - done);
-        wide_zero(window_open(WINDOW_TO, to.raw + done, PDE_WRITE), part);
+        wide_zero(window_open(WINDOW_TO, to.raw + done), part);
         window_close(WINDOW_TO);
         done += part;
     }
@@ -63,7 +63,7 @@ void phys_copy(hpa_t to, hpa_t from, uint64_t size)
 {
     for (uint64_t done = 0; done < size;) {
         uint64_t part = piece(to.raw + done, piece(from.raw + done, size - done));
-        wide_copy(window_open(WINDOW_TO, to.raw + done, PDE_WRITE), window_open(WINDOW_FROM, from.raw + done, 0), part);
+        wide_copy(window_open(WINDOW_TO, to.raw + done), window_open(WINDOW_FROM, from.raw + done), part);
         window_close(WINDOW_TO);
         window_close(WINDOW_FROM);
         done += part;

@@ -12,11 +12,11 @@ bool phys_compare(const struct phys_word *words, uint32_t count)
     const struct phys_word *word = words, *end = words + count;
     bool same;
 
-    paging_pd_window[slot] = window_entry(mapped, 0);
+    paging_pd_window[slot] = window_entry(WINDOW_FROM, mapped);
     do {
         if ((word->at.raw ^ mapped) >= PAGE_SIZE_2M) {
             mapped = word->at.raw;
-            paging_pd_window[slot] = window_entry(mapped, 0);
+            paging_pd_window[slot] = window_entry(WINDOW_FROM, mapped);
             invlpg(window);
         }
         uint64_t value = *(const volatile uint64_t *)(window + word->at.raw % PAGE_SIZE_2M);

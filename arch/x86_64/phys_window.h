@@ -25,7 +25,8 @@ static inline uint64_t window_address(unsigned slot)
     return LAYOUT_SLOT((uint64_t)PML4_WINDOW) + slot * PAGE_SIZE_2M;
 }
 
-static inline uint64_t window_entry(uint64_t address, uint64_t rights)
+static inline uint64_t window_entry(enum window which, uint64_t address)
 {
-    return (address & ~(PAGE_SIZE_2M - 1)) | PDE_PRESENT | PDE_LARGE | PDE_NX | rights;
+    uint64_t rights = PDE_PRESENT | PDE_LARGE | PDE_NX | (which == WINDOW_TO ? PDE_WRITE : 0);
+    return (address & ~(PAGE_SIZE_2M - 1)) | rights;
 }
