@@ -7,6 +7,7 @@
 #include "arch/x86_64/trap.h"
 #include "arch/x86_64/panic.h"
 #include "arch/x86_64/percpu.h"
+#include "core/cpu.h"
 
 /* Not on the way of an exit: of this file, which is compiled for speed, only the rest. */
 #define cold __attribute__((cold, noinline))
@@ -205,7 +206,8 @@ void apic_drained_one(void)
     reg_write(APIC_EOI, 0);
 }
 
-cold void apic_guest_reset(void)
+/* Registers as after apic_enable, and every interrupt that pends or is in service taken and dropped. */
+cold void cpu_guest_interrupts_reset(void)
 {
     registers_reset();
     /* End what is in service, then let the pending ones in: trap_handle ends each. Bounded by the 256 vectors there are. */

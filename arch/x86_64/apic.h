@@ -25,9 +25,6 @@ enum apic_message {
 };
 void apic_send(uint32_t apic_id, uint32_t message);
 
-/* Registers as after apic_enable, and every interrupt that pends or is in service taken and dropped. */
-void apic_guest_reset(void);
-
 /*
  * This CPU's own timer: an interrupt when the TSC reaches `deadline`; UINT64_MAX: none. By the TSC deadline where the CPU
  * has it, else by the APIC's counter, whose speed the first call measures against the TSC (a millisecond).

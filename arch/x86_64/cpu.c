@@ -19,15 +19,14 @@ void cpu_init(const struct machine *new_machine) { machine = new_machine; }
 
 uint32_t cpu_current(void) { return percpu_this()->cpu; }
 uint64_t cpu_clock(void) { return tsc_read(); }
-bool cpu_msr_read(uint32_t number, uint64_t *out) { return trap_msr_read(number, out); }
-bool cpu_msr_write(uint32_t number, uint64_t value) { return trap_msr_write(number, value); }
 bool cpu_xcr0_write(uint64_t value) { return (cr4_read() & CR4_OSXSAVE) && trap_xsetbv(value); }
 void cpu_send_vector(uint32_t cpu, uint8_t vector) { apic_send(machine->cpus[cpu].apic_id, APIC_FIXED | vector); }
-void cpu_guest_interrupts_reset(void) { apic_guest_reset(); }
 
 void cpu_cpuid(uint32_t leaf, uint32_t subleaf, struct cpuid_regs *out)
 {
-    cpuid(leaf, subleaf, &out->eax, &out->ebx, &out->ecx, &out->edx);
+    __asm__ volatile("cpuid"
+                     : "=a"(out->eax), "=b"(out->ebx), "=c"(out->ecx), "=d"(out->edx)
+                     : "a"(leaf), "c"(subleaf));
 }
 
 void cpu_kick(uint32_t cpu)

@@ -46,11 +46,6 @@ static inline uint64_t xcr0_read(void)
     return (uint64_t)high << 32 | low;
 }
 
-static inline void cpuid(uint32_t leaf, uint32_t subleaf, uint32_t *eax, uint32_t *ebx, uint32_t *ecx, uint32_t *edx)
-{
-    __asm__ volatile("cpuid" : "=a"(*eax), "=b"(*ebx), "=c"(*ecx), "=d"(*edx) : "a"(leaf), "c"(subleaf));
-}
-
 #define CONTROL_REGISTER(n)                                                                                            \
     static inline uint64_t cr##n##_read(void)                                                                          \
     {                                                                                                                  \

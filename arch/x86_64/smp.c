@@ -77,16 +77,14 @@ void smp_start(struct machine *machine, hpa_t page, void (*entry)(uint32_t cpu),
     phys_write(page, smp_trampoline, (size_t)(smp_trampoline_end - smp_trampoline));
     for (uint32_t cpu = 0; cpu < machine->cpu_count; cpu++) {
         struct machine_cpu *target = &machine->cpus[cpu];
-        if (cpu == cpu_current())
-            target->online = true;
-        else if (!percpu_create(cpu, target->apic_id))
-            sink_print(errors, "CPU %u (APIC id %u): no memory left for its stacks; it stays off\n", cpu,
-                       target->apic_id);
-        else if (start_one(target, cpu, page))
-            target->online = arrived_usable; /* when not, it has said why */
-        else
-            sink_print(errors, "CPU %u (APIC id %u) does not answer its start-up message; it stays off\n", cpu,
-                       target->apic_id);
+        bool is_this = cpu == cpu_current();
+        const char *problem = is_this                                ? NULL
+                              : !percpu_create(cpu, target->apic_id) ? ": no memory left for its stacks"
+                              : !start_one(target, cpu, page)        ? " does not answer its start-up message"
+                                                                     : NULL;
+        target->online = problem == NULL && (is_this || arrived_usable); /* when not usable, it has said why */
+        if (problem != NULL)
+            sink_print(errors, "CPU %u (APIC id %u)%s; it stays off\n", cpu, target->apic_id, problem);
     }
     paging_unmap(page.raw);
     phys_zero(page, PAGE_SIZE);

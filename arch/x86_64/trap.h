@@ -36,9 +36,7 @@ struct trap_window {
     uint64_t vector, begin, end, resume;
 };
 
-/* Instructions of trap_entry.S. False: refused by the CPU. */
-bool must_check trap_msr_read(uint32_t number, uint64_t *out);
-bool must_check trap_msr_write(uint32_t number, uint64_t value);
+/* In trap_entry.S, beside cpu_msr_read and cpu_msr_write of core/cpu.h. False: refused by the CPU. */
 bool must_check trap_xsetbv(uint64_t value);
 
 void trap_idle(void);        /* HLT until an NMI comes or has announced something */

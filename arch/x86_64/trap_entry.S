@@ -64,9 +64,9 @@ trap_common:
 2:  TRAP_WINDOW VECTOR_GP, 1b, 2b, trap_fault
 .endm
 
-/* bool trap_msr_read(uint32_t number, uint64_t *out) */
-    .globl trap_msr_read, trap_msr_write, trap_xsetbv
-trap_msr_read:
+/* bool cpu_msr_read(uint32_t number, uint64_t *out) */
+    .globl cpu_msr_read, cpu_msr_write, trap_xsetbv
+cpu_msr_read:
     mov %edi, %ecx
     MAY_FAULT rdmsr
     shl $32, %rdx
@@ -75,8 +75,8 @@ trap_msr_read:
     mov $1, %eax
     ret
 
-/* bool trap_msr_write(uint32_t number, uint64_t value) */
-trap_msr_write:
+/* bool cpu_msr_write(uint32_t number, uint64_t value) */
+cpu_msr_write:
     mov %edi, %ecx
     mov %esi, %eax
     mov %rsi, %rdx
