@@ -135,23 +135,20 @@ void svm_backend_advance(struct vcpu *vcpu, const struct exit *exit)
     if ((v->save.rflags & RFLAGS_TF) && !(v->control.event_injection & SVM_EVENT_VALID)) {
         v->save.dr6 |= DR6_BS;
         v->control.clean &= ~SVM_CLEAN_DR;
-        svm_inject_event(vcpu, SVM_EVENT_EXCEPTION, VECTOR_DB, false, 0);
+        svm_inject(v, SVM_EVENT_EXCEPTION, VECTOR_DB);
     }
-}
-
-void svm_inject_event(struct vcpu *vcpu, unsigned type, uint8_t vector, bool has_error, uint32_t error)
-{
-    svm_vmcb(vcpu)->control.event_injection =
-        (uint64_t)error << 32 | SVM_EVENT_VALID | (has_error ? SVM_EVENT_ERROR_CODE : 0) | type << 8 | vector;
 }
 
 void svm_inject_exception(struct vcpu *vcpu, uint8_t vector, uint32_t error_code)
 {
     /* In real mode exceptions push no error code. */
-    bool protected_mode = svm_vmcb(vcpu)->save.cr0 & CR0_PE;
+    struct vmcb *v = svm_vmcb(vcpu);
+    bool protected_mode = v->save.cr0 & CR0_PE;
     bool has_error = protected_mode && vector < EXCEPTIONS && ((EXCEPTIONS_WITH_ERROR >> vector) & 1);
     svm_nmi_step_break_off(vcpu);
-    svm_inject_event(vcpu, SVM_EVENT_EXCEPTION, vector, has_error, has_error ? error_code : 0);
+    svm_inject(v, SVM_EVENT_EXCEPTION, vector);
+    if (has_error)
+        v->control.event_injection |= (uint64_t)error_code << 32 | SVM_EVENT_ERROR_CODE;
 }
 
 /* AMD-V has no timer that ends a guest and is not the guest's. */

@@ -11,12 +11,13 @@
  */
 static void event_replay(struct vcpu *vcpu)
 {
-    uint64_t info = svm_vmcb(vcpu)->control.exit_interrupt_info;
+    struct vmcb_control *c = &svm_vmcb(vcpu)->control;
+    uint64_t info = c->exit_interrupt_info;
     unsigned type = SVM_EVENT_TYPE(info), vector = SVM_EVENT_VECTOR(info);
     if (!(info & SVM_EVENT_VALID) || type == SVM_EVENT_SOFTWARE ||
         (type == SVM_EVENT_EXCEPTION && (vector == VECTOR_BP || vector == VECTOR_OF)))
         return;
-    svm_inject_event(vcpu, type, (uint8_t)vector, info & SVM_EVENT_ERROR_CODE, (uint32_t)(info >> 32));
+    c->event_injection = info & SVM_EVENT_DEFINED;
 }
 
 static bool memory_decode(const struct vcpu *vcpu, struct exit *exit)

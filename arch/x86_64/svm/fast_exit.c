@@ -79,7 +79,7 @@ bool svm_fast_interrupt(struct vcpu *vcpu)
     int vector = fast_apic_timer(vcpu, false);
     if (vector < 0)
         return false;
-    svm_inject_event(vcpu, SVM_EVENT_INTERRUPT, (uint8_t)vector, false, 0);
+    svm_inject(v, SVM_EVENT_INTERRUPT, (uint8_t)vector);
     return true;
 }
 

@@ -15,8 +15,8 @@ static void window_set(struct vmcb_control *c, bool open)
     if (((c->virtual_interrupt & SVM_V_IRQ) != 0) == open)
         return;
     c->virtual_interrupt = open ? c->virtual_interrupt | WINDOW : c->virtual_interrupt & ~WINDOW;
-    c->intercept1 = open ? c->intercept1 | SVM_INTERCEPT1_VINTR : c->intercept1 & ~SVM_INTERCEPT1_VINTR;
-    c->clean &= ~(SVM_CLEAN_VIRTUAL | SVM_CLEAN_INTERCEPTS);
+    c->clean &= ~SVM_CLEAN_VIRTUAL;
+    svm_intercept(c, SVM_INTERCEPT1_VINTR, open);
 }
 
 bool svm_interrupt_ready(struct vcpu *vcpu)
@@ -30,7 +30,7 @@ bool svm_interrupt_ready(struct vcpu *vcpu)
 
 void svm_interrupt_inject(struct vcpu *vcpu, uint8_t vector)
 {
-    svm_inject_event(vcpu, SVM_EVENT_INTERRUPT, vector, false, 0);
+    svm_inject(svm_vmcb(vcpu), SVM_EVENT_INTERRUPT, vector);
 }
 
 void svm_interrupt_quiet(struct vcpu *vcpu) { window_set(&svm_vmcb(vcpu)->control, false); }

@@ -9,13 +9,6 @@
  */
 #include "arch/x86_64/svm/svm.h"
 
-static void iret_intercept(struct vmcb *v, bool on)
-{
-    v->control.intercept1 =
-        on ? v->control.intercept1 | SVM_INTERCEPT1_IRET : v->control.intercept1 & ~SVM_INTERCEPT1_IRET;
-    v->control.clean &= ~SVM_CLEAN_INTERCEPTS;
-}
-
 static bool in_shadow(const struct svm_vcpu *s) { return s->vmcb->control.interrupt_shadow & SVM_INTERRUPT_SHADOW; }
 static bool event_pends(const struct svm_vcpu *s) { return s->vmcb->control.event_injection & SVM_EVENT_VALID; }
 
@@ -49,9 +42,9 @@ bool svm_nmi_inject(struct vcpu *vcpu)
     struct svm_vcpu *s = svm_of(vcpu);
     s->nmi_wanted = !can_take_one(s);
     if (!s->nmi_wanted) {
-        svm_inject_event(vcpu, SVM_EVENT_INTERRUPT, VECTOR_NMI, false, 0);
+        svm_inject(s->vmcb, SVM_EVENT_INTERRUPT, VECTOR_NMI);
         s->nmi = SVM_NMI_BLOCKED;
-        iret_intercept(s->vmcb, true);
+        svm_intercept(&s->vmcb->control, SVM_INTERCEPT1_IRET, true);
         return true;
     }
     if (s->nmi == SVM_NMI_OPEN && in_shadow(s) && !event_pends(s))
@@ -71,7 +64,7 @@ void svm_nmi_iret_exit(struct vcpu *vcpu)
 {
     struct svm_vcpu *s = svm_of(vcpu);
     vcpu->stats.exits[EXIT_NMI_WINDOW]++;
-    iret_intercept(s->vmcb, false);
+    svm_intercept(&s->vmcb->control, SVM_INTERCEPT1_IRET, false);
     s->nmi = SVM_NMI_IRET;
     step_begin(s);
 }
@@ -91,7 +84,7 @@ void svm_nmi_debug_exit(struct vcpu *vcpu)
         step_end(s);
     }
     if (guests)
-        svm_inject_event(vcpu, SVM_EVENT_EXCEPTION, VECTOR_DB, false, 0);
+        svm_inject(s->vmcb, SVM_EVENT_EXCEPTION, VECTOR_DB);
 }
 
 void svm_nmi_step_break_off(struct vcpu *vcpu)

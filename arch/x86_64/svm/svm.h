@@ -49,6 +49,19 @@ extern struct svm_capability svm_capability;
 static inline struct svm_vcpu *svm_of(const struct vcpu *vcpu) { return vcpu->backend; }
 static inline struct vmcb *svm_vmcb(const struct vcpu *vcpu) { return svm_of(vcpu)->vmcb; }
 
+/* Changes one of intercept1. */
+static inline void svm_intercept(struct vmcb_control *c, uint32_t which, bool on)
+{
+    c->intercept1 = on ? c->intercept1 | which : c->intercept1 & ~which;
+    c->clean &= ~SVM_CLEAN_INTERCEPTS;
+}
+
+/* Has the next entry deliver an event without error code; `type` is one of SVM_EVENT_INTERRUPT... */
+static inline void svm_inject(struct vmcb *v, uint64_t type, uint64_t vector)
+{
+    v->control.event_injection = SVM_EVENT_VALID | type << 8 | vector;
+}
+
 /* vcpu_state.c: the guest's registers */
 bool svm_vcpu_create(struct vcpu *vcpu);
 void svm_vcpu_reset(struct vcpu *vcpu, const struct vcpu_entry *entry);
@@ -59,7 +72,6 @@ void svm_vcpu_dump(struct vcpu *vcpu, struct sink *out);
 
 /* backend.c */
 void svm_backend_advance(struct vcpu *vcpu, const struct exit *exit);
-void svm_inject_event(struct vcpu *vcpu, unsigned type, uint8_t vector, bool has_error, uint32_t error);
 void svm_inject_exception(struct vcpu *vcpu, uint8_t vector, uint32_t error_code);
 
 /* interrupt.c: virtual mode */

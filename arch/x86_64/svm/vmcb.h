@@ -149,6 +149,7 @@ enum { SVM_TLB_KEEP = 0, SVM_TLB_FLUSH_ALL = 1, SVM_TLB_FLUSH_ASID = 3 };
 #define SVM_EVENT_TYPE(e)    (((unsigned)(e) >> 8) & 7u)
 #define SVM_EVENT_ERROR_CODE (1ull << 11)
 #define SVM_EVENT_VALID      (1ull << 31)
+#define SVM_EVENT_DEFINED    0xffffffff80000fffull
 enum { SVM_EVENT_INTERRUPT = 0, SVM_EVENT_NMI = 2, SVM_EVENT_EXCEPTION = 3, SVM_EVENT_SOFTWARE = 4 };
 
 /* VMCB clean bits: "VMCB State Caching". A set bit lets the CPU use what it remembers of that group. */
