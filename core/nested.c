@@ -56,22 +56,6 @@ static uint32_t walk(hpa_t root, const struct nested_format *format, uint64_t gu
     }
 }
 
-bool nested_lookup(const struct nested_tables *tables, const struct nested_format *format, gpa_t address, hpa_t *out,
-                   uint64_t *page_size, uint64_t *entry)
-{
-    uint64_t found;
-    if (address.raw >> GUEST_ADDRESS_BITS != 0)
-        return false;
-    uint32_t level = walk(tables->root, format, address.raw, &found);
-    if (!is_present(found))
-        return false;
-    uint64_t size = level_size(level);
-    *out = hpa(align_down(found & ENTRY_ADDRESS, size) + address.raw % size);
-    *page_size = size;
-    *entry = found;
-    return true;
-}
-
 static bool take_table(struct nested_tables *tables, struct page_source *pages, hpa_t *out)
 {
     if (!pages->take(pages, out) || (out->raw & ~ENTRY_ADDRESS) != 0)
@@ -165,52 +149,4 @@ bool nested_map(struct nested_tables *tables, const struct nested_format *format
             return false;
     }
     return true;
-}
-
-/* ---- how many table pages ---- */
-
-/* Counts tables in ascending order: a table is new when its address range is not the last one counted at that level. */
-struct table_count {
-    uint64_t next[LEVEL_ROOT]; /* by level: the end of the range that the last table counted there translates */
-    uint32_t tables;
-};
-
-static void count_page(struct table_count *count, uint64_t guest, uint32_t leaf_level)
-{
-    for (uint32_t level = leaf_level; level < LEVEL_ROOT; level++) {
-        uint64_t span = level_size(level + 1);
-        if (guest >= count->next[level]) {
-            count->next[level] = align_down(guest, span) + span;
-            count->tables++;
-        }
-    }
-}
-
-static void count_chunk(struct table_count *count, const struct cpu_caps *caps, const struct plan_chunk *chunk)
-{
-    uint64_t step;
-    for (uint64_t done = 0; done < chunk->size; done += step) {
-        uint64_t guest = chunk->gpa.raw + done;
-        uint64_t left = chunk->size - done;
-        step = nested_page_size(caps, gpa(guest), hpa(chunk->hpa.raw + done), left);
-        count_page(count, guest, page_level(step));
-        if (step == PAGE_SIZE) /* the rest of this lowest table costs nothing */
-            step = PAGE_SIZE_2M - guest % PAGE_SIZE_2M;
-        if (step > left)
-            step = left;
-    }
-}
-
-uint32_t nested_tables_needed(const struct plan_partition *partition, const struct cpu_caps *caps)
-{
-    struct table_count count = {.tables = 1};
-    for (uint32_t i = 0; i < partition->chunk_count; i++)
-        count_chunk(&count, caps, &partition->chunks[i]);
-    return count.tables;
-}
-
-uint32_t nested_tables_bound(const struct plan_partition *partition)
-{
-    const struct cpu_caps smallest_pages_only = {.nested_1g = false, .nested_2m = false};
-    return nested_tables_needed(partition, &smallest_pages_only);
 }

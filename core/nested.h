@@ -49,13 +49,3 @@ uint64_t nested_page_size(const struct cpu_caps *caps, gpa_t guest, hpa_t host, 
 bool must_check nested_map(struct nested_tables *tables, const struct nested_format *format,
                            const struct cpu_caps *caps, struct plan_chunk chunk, enum nested_type type, bool writable,
                            bool executable, struct page_source *pages);
-
-/* Walks the tables as the hardware would; false: not mapped. For tests, checks and dumps. */
-bool must_check nested_lookup(const struct nested_tables *tables, const struct nested_format *format, gpa_t address,
-                              hpa_t *out, uint64_t *page_size, uint64_t *entry);
-
-/* Table pages that nested_map can need for these chunks at the most, whatever pages the CPU has, the root included. */
-uint32_t nested_tables_bound(const struct plan_partition *partition);
-
-/* Table pages that nested_map takes for these chunks on a CPU with these page sizes, the root included. */
-uint32_t nested_tables_needed(const struct plan_partition *partition, const struct cpu_caps *caps);

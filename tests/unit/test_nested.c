@@ -8,9 +8,7 @@
 #include <stdint.h>
 #include <cmocka.h>
 
-#include "core/nested.h"
-#include "core/bytes.h"
-#include "tests/unit/fake_phys.h"
+#include "tests/unit/nested_oracle.h"
 
 #define TABLES_BASE 0x7000000u
 enum { ENTRIES = 512, MAX_TABLES = 4096, TABLE = 4096 };

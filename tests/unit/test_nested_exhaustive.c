@@ -11,9 +11,7 @@
 #include <string.h>
 #include <cmocka.h>
 
-#include "core/nested.h"
-#include "core/bytes.h"
-#include "tests/unit/fake_phys.h"
+#include "tests/unit/nested_oracle.h"
 
 enum { TABLE = 4096, ENTRIES = 512, MAX_TABLES = 64, MAX_LEAVES = 2048, MAX_CHUNKS = 2 };
 #define TABLES_BASE 0x7000000u
