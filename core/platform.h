@@ -29,7 +29,7 @@ struct platform_outcome {
 size_t platform_size(void); /* bytes of a struct platform, for the boot-time allocator */
 
 /*
- * Puts all models into their power-on state and builds the bus tables. `output` receives what the guest writes to its
+ * Puts all models into their power-on state. `output` receives what the guest writes to its
  * UART. `has_uart` false: its ports answer as if nothing were there. `tsc_hz` drives PIT and RTC. The memory must be
  * zero before the first call; later calls may run beside platform_input.
  */

@@ -1,5 +1,5 @@
 /*
- * The ACPI power-management timer: 3.579545 MHz, 32 bits, from the TSC. It raises no interrupt.
+ * The ACPI power-management timer: 3.579545 MHz, 32 bits, from the TSC. It raises no interrupt, and has no state.
  */
 #pragma once
 
@@ -8,11 +8,5 @@
 
 enum { ACPI_PM_TIMER_PORTS = 4, ACPI_PM_TIMER_HZ = 3579545 };
 
-struct acpi_pm_timer {
-    const struct virt_clock *clock;
-};
-
-void acpi_pm_timer_reset(struct acpi_pm_timer *timer, const struct virt_clock *clock);
-
-/* A bus_handler for a slot of ACPI_PM_TIMER_PORTS ports and any width. */
-void acpi_pm_timer_access(void *timer, uint64_t offset, struct bus_access *access);
+/* A bus_handler for a slot of ACPI_PM_TIMER_PORTS ports and any width; `clock` is a struct virt_clock. */
+void acpi_pm_timer_access(void *clock, uint64_t offset, struct bus_access *access);

@@ -149,7 +149,7 @@ void fw_cfg_access(void *device, uint64_t offset, struct bus_access *access)
         return;
     }
     if (cfg->item_count == 0)
-        access->value = bus_all_ones(access->size);
+        bus_nothing(access);
     else
         access->value = offset == PORT_DATA && access->size == 1 ? next_byte(cfg) : 0;
 }

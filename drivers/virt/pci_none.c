@@ -18,8 +18,8 @@ void pci_none_access(void *device, uint64_t offset, struct bus_access *access)
 
     if (is_address && access->write)
         pci->address = (uint32_t)access->value & CONFIG_ADDRESS_MASK;
-    else if (!access->write)
-        access->value = is_address ? pci->address : bus_all_ones(access->size);
+    else if (is_address)
+        access->value = pci->address;
+    else
+        bus_nothing(access);
 }
-
-void pci_none_reset(struct pci_none *pci) { pci->address = 0; }

@@ -8,10 +8,8 @@
 enum { PCI_NONE_PORTS = 8 };
 
 struct pci_none {
-    uint32_t address; /* CONFIG_ADDRESS */
+    uint32_t address; /* CONFIG_ADDRESS; 0 after a reset */
 };
-
-void pci_none_reset(struct pci_none *pci);
 
 /* A bus_handler for a slot of PCI_NONE_PORTS ports and any width. */
 void pci_none_access(void *pci, uint64_t offset, struct bus_access *access);

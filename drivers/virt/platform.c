@@ -4,77 +4,15 @@
 #include "drivers/virt/platform.h"
 
 #include "core/acpi_tables.h"
+#include "drivers/virt/acpi_pm_timer.h"
 #include "drivers/virt/cmos_memory.h"
-#include "drivers/virt/nothing.h"
-
-/* Whose ports are empty when the partition has no console. */
-enum needs { ALWAYS, NEEDS_UART };
 
 /* What an access may have moved, so that only this is looked at after it. Bits of a bus slot's note. */
 enum moves {
     MOVES_NOTHING = 0,
     MOVES_UART = 1 << 0,
     MOVES_LINES = 1 << 1, /* interrupt controllers and timers: all of them hang together */
-    MOVES_REQUEST = 1 << 2,
 };
-
-struct port_entry {
-    uint16_t base;
-    uint16_t size;
-    uint8_t width;
-    uint8_t moves; /* enum moves */
-    enum needs needs;
-    bus_handler *handle;
-    size_t device; /* offset in struct platform */
-    const char *name;
-};
-
-#define DEVICE(member) offsetof(struct platform, member)
-
-static bus_handler config_window_access;
-
-/*
- * The port map. "empty" ports are ones that guests are known to try on a PC that lacks the device; every other port
- * that is not here belongs to nobody, and the caller's policy decides.
- */
-static const struct port_entry port_map[] = {
-    {0x000, 16, 0, MOVES_NOTHING, ALWAYS, nothing_access, 0, "empty-dma"},
-    {0x020, PIC8259_PORTS, 1, MOVES_LINES, ALWAYS, pic8259_access, DEVICE(pic.chips[0]), "pic-master"},
-    {0x040, PIT8254_PORTS, 1, MOVES_LINES, ALWAYS, pit8254_access, DEVICE(pit), "pit"},
-    {0x060, 1, 1, MOVES_NOTHING, ALWAYS, nothing_access, 0, "empty-keyboard"},
-    {0x061, 1, 1, MOVES_LINES, ALWAYS, pit8254_port_b_access, DEVICE(pit), "port-b"},
-    {0x064, 1, 1, MOVES_REQUEST, ALWAYS, reset_ports_64_access, DEVICE(reset_ports), "keyboard-reset"},
-    {GUEST_RTC_PORT, RTC_PORTS, 1, MOVES_LINES, ALWAYS, rtc_access, DEVICE(rtc), "rtc"},
-    {0x080, 1, 1, MOVES_NOTHING, ALWAYS, nothing_access, 0, "empty-delay"},
-    {0x092, 1, 1, MOVES_REQUEST, ALWAYS, reset_ports_92_access, DEVICE(reset_ports), "port-92"},
-    {0x0a0, PIC8259_PORTS, 1, MOVES_LINES, ALWAYS, pic8259_access, DEVICE(pic.chips[1]), "pic-slave"},
-    {0x0c0, 32, 0, MOVES_NOTHING, ALWAYS, nothing_access, 0, "empty-dma-16"},
-    {0x0e9, 1, 1, MOVES_NOTHING, NEEDS_UART, debug_port_access, DEVICE(debug_port), "debug-port"},
-    {0x170, 8, 0, MOVES_NOTHING, ALWAYS, nothing_access, 0, "empty-ide-secondary"},
-    {0x1f0, 8, 0, MOVES_NOTHING, ALWAYS, nothing_access, 0, "empty-ide-primary"},
-    {0x278, 8, 0, MOVES_NOTHING, ALWAYS, nothing_access, 0, "empty-lpt2"},
-    {0x2e8, UART16550_PORTS, 0, MOVES_NOTHING, ALWAYS, nothing_access, 0, "empty-com4"},
-    {0x2f8, UART16550_PORTS, 0, MOVES_NOTHING, ALWAYS, nothing_access, 0, "empty-com2"},
-    {0x378, 8, 0, MOVES_NOTHING, ALWAYS, nothing_access, 0, "empty-lpt1"},
-    {0x3c0, 32, 0, MOVES_NOTHING, ALWAYS, nothing_access, 0, "empty-vga"},
-    {0x3e8, UART16550_PORTS, 0, MOVES_NOTHING, ALWAYS, nothing_access, 0, "empty-com3"},
-    {0x3f0, 8, 0, MOVES_NOTHING, ALWAYS, nothing_access, 0, "empty-floppy"},
-    {GUEST_UART_PORT, UART16550_PORTS, 1, MOVES_UART, NEEDS_UART, uart16550_access, DEVICE(uart), "uart"},
-    {0x402, 1, 1, MOVES_NOTHING, ALWAYS, nothing_access, 0, "empty-firmware-messages"},
-    {0x4d0, PIC8259_ELCR_PORTS, 1, MOVES_LINES, ALWAYS, pic8259_elcr_access, DEVICE(pic), "elcr"},
-    {FW_CFG_PORT, FW_CFG_PORTS, 0, MOVES_NOTHING, ALWAYS, fw_cfg_access, DEVICE(fw_cfg), "firmware-configuration"},
-    {GUEST_SLEEP_CONTROL_PORT, ACPI_SLEEP_PORTS, 1, MOVES_REQUEST, ALWAYS, acpi_sleep_access, DEVICE(acpi_sleep),
-     "acpi-sleep"},
-    {0x608, ACPI_PM_TIMER_PORTS, 0, MOVES_NOTHING, ALWAYS, acpi_pm_timer_access, DEVICE(acpi_pm_timer),
-     "acpi-pm-timer"},
-    {GUEST_WATCHDOG_PORT, GUEST_WATCHDOG_PORTS, 0, MOVES_NOTHING, ALWAYS, watchdog_access, DEVICE(watchdog),
-     "watchdog"},
-    {0xcf8, PCI_NONE_PORTS, 0, MOVES_REQUEST, ALWAYS, config_window_access, 0, "pci-config"},
-};
-
-_Static_assert(array_size(port_map) <= BUS_MAX_SLOTS, "the port map fits its bus");
-_Static_assert((int)GUEST_IOAPIC_PINS == (int)IOAPIC_PINS, "the tables and the model agree");
-_Static_assert(GUEST_RESET_PORT == 0xcf8 + 1, "the reset port lies inside the configuration window");
 
 /* CF9h is the reset control register when it is accessed as a byte, and part of CONFIG_ADDRESS otherwise. */
 static void config_window_access(void *device, uint64_t offset, struct bus_access *access)
@@ -82,59 +20,80 @@ static void config_window_access(void *device, uint64_t offset, struct bus_acces
     struct platform *platform = device;
 
     if (offset == 1 && access->size == 1)
-        reset_ports_cf9_access(&platform->reset_ports, 0, access);
+        power_ports_access(&platform->power, 0, access);
     else
         pci_none_access(&platform->pci, offset, access);
 }
+
+/* Port E9h of emulators: a byte written is one of console output. By reading E9h a guest knows that somebody listens.
+ */
+static void debug_port_access(void *device, uint64_t offset, struct bus_access *access)
+{
+    struct ring *output = ((struct platform *)device)->uart.output;
+
+    if (output == NULL)
+        bus_nothing(access);
+    else if (access->write)
+        ring_put(output, (char)(uint8_t)access->value);
+    else
+        access->value = 0xe9 + offset;
+}
+
+#define DEVICE(member) offsetof(struct platform, member)
+
+/*
+ * The port map. Rows without a device are places that guests are known to try on a PC that lacks it; every port that is
+ * not here belongs to nobody, and the caller's policy decides.
+ */
+const struct bus_slot platform_ports[] = {
+    {.base = 0x000, .size = 16}, /* DMA */
+    {0x020, PIC8259_PORTS, DEVICE(pic.chips[0]), pic8259_access, 1, MOVES_LINES},
+    {0x040, PIT8254_PORTS, DEVICE(pit), pit8254_access, 1, MOVES_LINES},
+    {.base = 0x060, .size = 1}, /* keyboard */
+    {0x061, 1, DEVICE(pit), pit8254_port_b_access, 1, MOVES_LINES},
+    {0x064, 1, DEVICE(power), power_ports_access, 1, MOVES_NOTHING},
+    {GUEST_RTC_PORT, RTC_PORTS, DEVICE(rtc), rtc_access, 1, MOVES_LINES},
+    {.base = 0x080, .size = 1}, /* delay */
+    {0x092, 1, DEVICE(power), power_ports_access, 1, MOVES_NOTHING},
+    {0x0a0, PIC8259_PORTS, DEVICE(pic.chips[1]), pic8259_access, 1, MOVES_LINES},
+    {.base = 0x0c0, .size = 32}, /* DMA, 16 bits */
+    {0x0e9, 1, 0, debug_port_access, 1, MOVES_NOTHING},
+    {.base = 0x170, .size = 8},               /* IDE, secondary */
+    {.base = 0x1f0, .size = 8},               /* IDE, primary */
+    {.base = 0x278, .size = 8},               /* LPT2 */
+    {.base = 0x2e8, .size = UART16550_PORTS}, /* COM4 */
+    {.base = 0x2f8, .size = UART16550_PORTS}, /* COM2 */
+    {.base = 0x378, .size = 8},               /* LPT1 */
+    {.base = 0x3c0, .size = 32},              /* VGA */
+    {.base = 0x3e8, .size = UART16550_PORTS}, /* COM3 */
+    {.base = 0x3f0, .size = 8},               /* floppy */
+    {GUEST_UART_PORT, UART16550_PORTS, DEVICE(uart), uart16550_access, 1, MOVES_UART},
+    {.base = 0x402, .size = 1}, /* firmware's messages */
+    {0x4d0, PIC8259_ELCR_PORTS, DEVICE(pic), pic8259_elcr_access, 1, MOVES_LINES},
+    {FW_CFG_PORT, FW_CFG_PORTS, DEVICE(fw_cfg), fw_cfg_access, 0, MOVES_NOTHING},
+    {GUEST_SLEEP_CONTROL_PORT, 2, DEVICE(power), power_ports_access, 1, MOVES_NOTHING},
+    {0x608, ACPI_PM_TIMER_PORTS, DEVICE(clock), acpi_pm_timer_access, 0, MOVES_NOTHING},
+    {GUEST_WATCHDOG_PORT, GUEST_WATCHDOG_PORTS, DEVICE(watchdog), watchdog_access, 0, MOVES_NOTHING},
+    {0xcf8, PCI_NONE_PORTS, 0, config_window_access, 0, MOVES_NOTHING},
+};
+
+const struct bus_slot platform_memories[] = {
+    {GUEST_IOAPIC_BASE, IOAPIC_WINDOW_SIZE, DEVICE(ioapic), ioapic_access, 0, MOVES_LINES},
+};
+
+_Static_assert(sizeof(struct platform) <= UINT16_MAX, "a slot can say where each model is");
+_Static_assert((int)GUEST_IOAPIC_PINS == (int)IOAPIC_PINS, "the tables and the model agree");
+_Static_assert(GUEST_RESET_PORT == 0xcf8 + 1, "the reset port lies inside the configuration window");
+_Static_assert(GUEST_SLEEP_STATUS_PORT == GUEST_SLEEP_CONTROL_PORT + 1, "one slot holds both registers");
 
 enum { PIT_IRQ = 0, RTC_IRQ = 8 };
 
 size_t platform_size(void) { return sizeof(struct platform); }
 
-/*
- * A slot that does not fit is left out and counted: its addresses are then nobody's, and access to them is refused. The
- * map is constant, so one run of the unit test shows that it does not happen.
- */
-static void add_slot(struct platform *platform, struct bus *bus, struct bus_slot slot)
-{
-    if (!bus_add(bus, slot))
-        platform->slots_refused++;
-}
-
-static void build_buses(struct platform *platform, bool has_uart)
-{
-    platform->ports.count = 0;
-    platform->memory.count = 0;
-    platform->last_port = NULL;
-    platform->slots_refused = 0;
-    for (size_t i = 0; i < array_size(port_map); i++) {
-        const struct port_entry *entry = &port_map[i];
-        bool there = entry->needs == ALWAYS || has_uart;
-        add_slot(platform, &platform->ports,
-                 (struct bus_slot){
-                     .base = entry->base,
-                     .size = entry->size,
-                     .width = there ? entry->width : 0,
-                     .handle = there ? entry->handle : nothing_access,
-                     .device = (char *)platform + entry->device,
-                     .name = entry->name,
-                     .note = entry->moves,
-                 });
-    }
-    add_slot(platform, &platform->memory,
-             (struct bus_slot){
-                 .base = GUEST_IOAPIC_BASE,
-                 .size = IOAPIC_WINDOW_SIZE,
-                 .handle = ioapic_access,
-                 .device = &platform->ioapic,
-                 .name = "ioapic",
-                 .note = MOVES_LINES,
-             });
-}
-
 /* CPUs read the TSC before they take the lock, so a later one may bring an earlier time: the clock stays. */
-static void advance_clock(struct platform *platform, uint64_t now)
+static void enter(struct platform *platform, uint64_t now)
 {
+    spin_lock(&platform->lock);
     if (now > platform->clock.now)
         platform->clock.now = now;
 }
@@ -145,23 +104,19 @@ void platform_reset(struct platform *platform, struct ring *output, bool has_uar
     spin_lock(&platform->lock);
     platform->clock = (struct virt_clock){.hz = tsc_hz, .now = 0};
     platform->virtual_interrupts = virtual_interrupts;
-    platform->uart_line = false;
+    platform->last_port = NULL;
     platform->extint = false;
     platform->due = VIRT_CLOCK_NEVER;
-    acpi_pm_timer_reset(&platform->acpi_pm_timer, &platform->clock);
-    acpi_sleep_reset(&platform->acpi_sleep);
-    debug_port_reset(&platform->debug_port, output);
     fw_cfg_reset(&platform->fw_cfg);
     /* `interrupts = direct`: the local APICs are the guest's own, and their EOIs are never seen here. */
     ioapic_reset(&platform->ioapic, GUEST_IOAPIC_ID, virtual_interrupts);
-    pci_none_reset(&platform->pci);
+    platform->pci = (struct pci_none){0};
     pic8259_reset(&platform->pic);
     pit8254_reset(&platform->pit, &platform->clock);
-    reset_ports_reset(&platform->reset_ports);
+    platform->power = (struct power_ports){0};
     rtc_reset(&platform->rtc, &platform->clock);
     watchdog_reset(&platform->watchdog, &platform->clock);
     uart16550_reset(&platform->uart, has_uart ? output : NULL);
-    build_buses(platform, has_uart);
     spin_unlock(&platform->lock);
 }
 
@@ -185,9 +140,8 @@ static void connect_uart(struct platform *platform)
 {
     bool fell = uart16550_line_fell(&platform->uart), line = uart16550_line(&platform->uart);
 
-    if (!fell && line == platform->uart_line)
+    if (!fell && line == ((platform->ioapic.lines >> GUEST_UART_IRQ & 1) != 0))
         return;
-    platform->uart_line = line;
     if (fell)
         wire_set(platform, GUEST_UART_IRQ, false);
     wire_set(platform, GUEST_UART_IRQ, line);
@@ -221,19 +175,6 @@ static void connect_timers(struct platform *platform)
     __atomic_store_n(&platform->due, due, __ATOMIC_RELAXED);
 }
 
-static enum platform_request take_request(struct platform *platform)
-{
-    enum platform_request request = PLATFORM_NOTHING;
-
-    if (platform->acpi_sleep.power_off_requested)
-        request = PLATFORM_POWER_OFF;
-    else if (platform->reset_ports.requested)
-        request = PLATFORM_RESET;
-    platform->acpi_sleep.power_off_requested = false;
-    platform->reset_ports.requested = false;
-    return request;
-}
-
 /*
  * Looks at what may have moved, and at the timers that came due. What does not fit into one outcome stays due and comes
  * with the next; there are three wires, so it always fits.
@@ -248,18 +189,18 @@ static void collect(struct platform *platform, uint32_t moves, struct platform_o
         connect_timers(platform);
     if (timers || (moves & MOVES_LINES))
         publish_extint(platform);
-    outcome->request = moves & MOVES_REQUEST ? take_request(platform) : PLATFORM_NOTHING;
+    outcome->request = platform->power.request;
+    platform->power.request = PLATFORM_NOTHING;
     outcome->message_count = 0;
     while (outcome->message_count < PLATFORM_MAX_MESSAGES &&
            ioapic_next(&platform->ioapic, &outcome->messages[outcome->message_count]))
         outcome->message_count++;
 }
 
-static bool access_slot(struct platform *platform, const struct bus_slot *slot, struct bus_access *access, uint64_t now,
+static bool access_slot(struct platform *platform, const struct bus_slot *slot, struct bus_access *access,
                         struct platform_outcome *outcome)
 {
-    advance_clock(platform, now);
-    bool owned = bus_slot_dispatch(slot, access);
+    bool owned = bus_dispatch(slot, platform, access);
     collect(platform, owned ? slot->note : MOVES_NOTHING, outcome);
     return owned;
 }
@@ -267,11 +208,11 @@ static bool access_slot(struct platform *platform, const struct bus_slot *slot, 
 /* Guests come back to the same device many times in a row. */
 static const struct bus_slot *port_slot(struct platform *platform, uint64_t port)
 {
-    const struct bus_slot *last = platform->last_port;
+    const struct bus_slot *slot = platform->last_port;
 
-    if (last != NULL && port - last->base < last->size)
-        return last;
-    const struct bus_slot *slot = bus_find(&platform->ports, port);
+    if (slot != NULL && port - slot->base < slot->size)
+        return slot;
+    slot = bus_find(platform_ports, PLATFORM_PORT_SLOTS, port);
     if (slot != NULL)
         platform->last_port = slot;
     return slot;
@@ -279,8 +220,8 @@ static const struct bus_slot *port_slot(struct platform *platform, uint64_t port
 
 bool platform_port(struct platform *platform, struct bus_access *access, uint64_t now, struct platform_outcome *outcome)
 {
-    spin_lock(&platform->lock);
-    bool owned = access_slot(platform, port_slot(platform, access->address), access, now, outcome);
+    enter(platform, now);
+    bool owned = access_slot(platform, port_slot(platform, access->address), access, outcome);
     spin_unlock(&platform->lock);
     return owned;
 }
@@ -288,29 +229,31 @@ bool platform_port(struct platform *platform, struct bus_access *access, uint64_
 bool platform_memory(struct platform *platform, struct bus_access *access, uint64_t now,
                      struct platform_outcome *outcome)
 {
-    spin_lock(&platform->lock);
-    bool owned = access_slot(platform, bus_find(&platform->memory, access->address), access, now, outcome);
+    const struct bus_slot *slot = bus_find(platform_memories, PLATFORM_MEMORY_SLOTS, access->address);
+
+    enter(platform, now);
+    bool owned = access_slot(platform, slot, access, outcome);
     spin_unlock(&platform->lock);
     return owned;
 }
 
 bool platform_owns_port(const struct platform *platform, uint64_t port)
 {
-    return bus_find(&platform->ports, port) != NULL;
+    (void)platform;
+    return bus_find(platform_ports, PLATFORM_PORT_SLOTS, port) != NULL;
 }
 
 bool platform_owns_memory(const struct platform *platform, uint64_t address)
 {
-    return bus_find(&platform->memory, address) != NULL;
+    (void)platform;
+    return bus_find(platform_memories, PLATFORM_MEMORY_SLOTS, address) != NULL;
 }
 
 size_t platform_input(struct platform *platform, const char *bytes, size_t length, uint64_t now,
                       struct platform_outcome *outcome)
 {
-    spin_lock(&platform->lock);
-    advance_clock(platform, now);
-    /* Without a UART on the bus there is nobody to take the bytes. */
-    size_t taken = platform->uart.output == NULL ? 0 : uart16550_receive(&platform->uart, bytes, length);
+    enter(platform, now);
+    size_t taken = uart16550_receive(&platform->uart, bytes, length);
     collect(platform, MOVES_UART, outcome);
     spin_unlock(&platform->lock);
     return taken;
@@ -318,8 +261,7 @@ size_t platform_input(struct platform *platform, const char *bytes, size_t lengt
 
 void platform_set_time(struct platform *platform, uint64_t seconds, uint64_t now)
 {
-    spin_lock(&platform->lock);
-    advance_clock(platform, now);
+    enter(platform, now);
     rtc_set_time(&platform->rtc, seconds);
     spin_unlock(&platform->lock);
 }
@@ -349,8 +291,7 @@ bool platform_patch_firmware(struct platform *platform, uint16_t key, uint32_t a
 
 void platform_tick(struct platform *platform, uint64_t now, struct platform_outcome *outcome)
 {
-    spin_lock(&platform->lock);
-    advance_clock(platform, now);
+    enter(platform, now);
     collect(platform, MOVES_NOTHING, outcome);
     spin_unlock(&platform->lock);
 }
@@ -361,8 +302,7 @@ uint64_t platform_due(const struct platform *platform) { return __atomic_load_n(
 
 void platform_eoi(struct platform *platform, uint8_t vector, uint64_t now, struct platform_outcome *outcome)
 {
-    spin_lock(&platform->lock);
-    advance_clock(platform, now);
+    enter(platform, now);
     ioapic_eoi(&platform->ioapic, vector);
     collect(platform, MOVES_NOTHING, outcome);
     spin_unlock(&platform->lock);
@@ -370,8 +310,7 @@ void platform_eoi(struct platform *platform, uint8_t vector, uint64_t now, struc
 
 uint8_t platform_acknowledge(struct platform *platform, uint64_t now, struct platform_outcome *outcome)
 {
-    spin_lock(&platform->lock);
-    advance_clock(platform, now);
+    enter(platform, now);
     connect_timers(platform);
     uint8_t vector = pic8259_acknowledge(&platform->pic);
     collect(platform, MOVES_LINES, outcome);
@@ -383,8 +322,7 @@ uint64_t platform_watchdog_due(const struct platform *platform) { return watchdo
 
 bool platform_watchdog_expire(struct platform *platform, uint64_t now)
 {
-    spin_lock(&platform->lock);
-    advance_clock(platform, now);
+    enter(platform, now);
     bool expired = watchdog_expire(&platform->watchdog);
     spin_unlock(&platform->lock);
     return expired;
@@ -392,8 +330,7 @@ bool platform_watchdog_expire(struct platform *platform, uint64_t now)
 
 void platform_watchdog_hold(struct platform *platform, uint64_t now)
 {
-    spin_lock(&platform->lock);
-    advance_clock(platform, now);
+    enter(platform, now);
     watchdog_hold(&platform->watchdog);
     spin_unlock(&platform->lock);
 }

@@ -235,7 +235,9 @@ void uart16550_access(void *device, uint64_t offset, struct bus_access *access)
 {
     struct uart16550 *uart = device;
 
-    if (access->write)
+    if (uart->output == NULL)
+        bus_nothing(access);
+    else if (access->write)
         write_register(uart, offset, (uint8_t)access->value);
     else
         access->value = read_register(uart, offset);
@@ -262,7 +264,7 @@ size_t uart16550_receive(struct uart16550 *uart, const char *bytes, size_t lengt
     size_t taken = 0;
 
     /* In loopback the wire is off; a byte taken now would be lost. */
-    if (looped(uart))
+    if (uart->output == NULL || looped(uart))
         return 0;
     while (taken < length && uart->count < capacity(uart))
         put_received(uart, (uint8_t)bytes[taken++]);

@@ -27,7 +27,7 @@ struct uart16550 {
     uint8_t received[UART16550_FIFO_SIZE];
 };
 
-/* Master reset. `output` receives what the guest sends. */
+/* Master reset. `output` receives what the guest sends. NULL: there is no card, and its ports answer as if so. */
 void uart16550_reset(struct uart16550 *uart, struct ring *output);
 
 /* A bus_handler for a slot of UART16550_PORTS ports and width 1. */
