@@ -31,13 +31,11 @@ static uint64_t add(uint64_t a, uint64_t b, uint64_t carry, unsigned size, uint6
     return result;
 }
 
+/* a - b - borrow is a + ~b + 1 - borrow; CF and AF are then the opposite of its carries. */
 static uint64_t subtract(uint64_t a, uint64_t b, uint64_t borrow, unsigned size, uint64_t *flags)
 {
-    uint64_t result = (a - b - borrow) & size_mask(size);
-    uint64_t borrows = (~a & b) | ((~a | b) & result);
-    uint64_t overflow = (a ^ b) & (a ^ result);
-    *flags = result_flags(result, size) | (borrows & sign_bit(size) ? FLAG_CF : 0) |
-             (overflow & sign_bit(size) ? FLAG_OF : 0) | ((a ^ b ^ result) & FLAG_AF);
+    uint64_t result = add(a, ~b & size_mask(size), 1 - borrow, size, flags);
+    *flags ^= FLAG_CF | FLAG_AF;
     return result;
 }
 
@@ -108,9 +106,4 @@ uint64_t alu_compute(enum decode_operation operation, uint64_t a, uint64_t b, un
     }
     *rflags = (*rflags & ~FLAGS_ARITH) | flags;
     return result;
-}
-
-bool alu_writes(enum decode_operation operation)
-{
-    return operation != DECODE_CMP && operation != DECODE_TEST && operation != DECODE_BT;
 }

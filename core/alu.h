@@ -18,4 +18,7 @@ static inline uint64_t sign_extend(uint64_t value, unsigned size)
 uint64_t alu_compute(enum decode_operation operation, uint64_t a, uint64_t b, unsigned size, uint64_t *rflags);
 
 /* Whether the operation has a result besides the flags. */
-bool alu_writes(enum decode_operation operation);
+static inline bool alu_writes(enum decode_operation operation)
+{
+    return operation != DECODE_CMP && operation != DECODE_TEST && operation != DECODE_BT;
+}

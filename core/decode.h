@@ -1,5 +1,6 @@
 /*
- * Decodes the instructions with which guests touch device registers, and the string instructions of ports. Pure: bytes in, one struct out.
+ * Decodes the instructions with which guests touch device registers, and the string instructions of ports. Pure: bytes
+ * in, one struct out.
  *
  * Only what compilers and kernels use on such memory is known (see decode_table.c); every other instruction, and
  * every form without a memory operand, is refused. SDM vol. 2, "Instruction Format" and "Opcode Map".
@@ -23,7 +24,7 @@ enum decode_operation {
     DECODE_XOR,
     DECODE_CMP,
     DECODE_TEST,
-    DECODE_BT,
+    DECODE_BT, /* these four too */
     DECODE_BTS,
     DECODE_BTR,
     DECODE_BTC,
@@ -81,5 +82,3 @@ enum decode_result {
 /* Decodes the instruction at `bytes`, of which `available` may be read. *out is filled only for DECODE_OK. */
 enum decode_result must_check decode_instruction(enum decode_mode mode, const uint8_t *bytes, size_t available,
                                                  struct decoded *out);
-
-const char *decode_operation_name(enum decode_operation operation);

@@ -23,7 +23,6 @@ static void require_well_formed(const struct decoded *d)
         require(d->register_size >= d->size && d->register_size <= 8);
         require(!d->high_byte || (d->register_size == 1 && d->reg < 4));
     }
-    require(strlen(decode_operation_name(d->operation)) > 1);
 }
 
 /* A hardware decoder looks at no byte behind the instruction. */

@@ -1,6 +1,5 @@
 /* The instruction decoder on every sequence of bytes, of every length, in every mode. */
 #include "core/decode.c"
-#include "core/decode_operands.c"
 #include "core/decode_table.c"
 
 #include "tests/proof/unknown.h"
@@ -13,7 +12,6 @@ int main(void)
     enum decode_mode mode = (enum decode_mode)Frama_C_interval(DECODE_16, DECODE_64);
     /*@ loop unroll 20; */
     for (size_t available = 0; available <= sizeof bytes; available++) /* the bytes end where the array ends */
-        if (decode_instruction(mode, bytes + sizeof bytes - available, available, &decoded) == DECODE_OK)
-            (void)decode_operation_name(decoded.operation);
+        (void)!decode_instruction(mode, bytes + sizeof bytes - available, available, &decoded);
     return 0;
 }
