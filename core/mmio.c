@@ -51,7 +51,7 @@ static enum mmio_result emulate_plain(struct emulation *e)
     if (result != MMIO_DONE)
         return result;
     if (!mmio_on_fault_page(e, &o))
-        return mmio_unknown(e, "the instruction does not touch the address that was refused");
+        return mmio_unknown(e, mmio_elsewhere);
     return e->d.form == DECODE_TO_REGISTER ? emulate_to_register(e, &o) : emulate_to_memory(e, &o);
 }
 
@@ -87,22 +87,6 @@ static enum mmio_result string_element(struct emulation *e)
     return MMIO_DONE;
 }
 
-static enum mmio_result emulate_string(struct emulation *e)
-{
-    unsigned width = e->d.address_size;
-    for (unsigned done = 0; done < MMIO_MAX_ELEMENTS; done++) {
-        if (e->d.repeat && mmio_gpr(e, GPR_RCX, width) == 0)
-            return MMIO_DONE;
-        enum mmio_result result = string_element(e);
-        if (result == MMIO_AGAIN && done == 0)
-            return mmio_unknown(e, "the instruction does not touch the address that was refused");
-        if (result != MMIO_DONE || !e->d.repeat)
-            return result;
-        mmio_gpr_write(e, GPR_RCX, width, e->vcpu->gpr[GPR_RCX] - 1);
-    }
-    return mmio_gpr(e, GPR_RCX, width) == 0 ? MMIO_DONE : MMIO_AGAIN;
-}
-
 enum mmio_result mmio_emulate(struct vcpu *vcpu, const struct vcpu_state_view *view, gpa_t fault_address,
                               const struct guest_memory *memory, mmio_access *access, void *context,
                               struct mmio_outcome *outcome)
@@ -119,5 +103,5 @@ enum mmio_result mmio_emulate(struct vcpu *vcpu, const struct vcpu_state_view *v
         return result;
     if (e.d.operation == DECODE_INS || e.d.operation == DECODE_OUTS)
         return mmio_unknown(&e, "a port's string instruction reaches no device's memory");
-    return e.d.form == DECODE_STRING ? emulate_string(&e) : emulate_plain(&e);
+    return e.d.form == DECODE_STRING ? mmio_repeat(&e, string_element) : emulate_plain(&e);
 }

@@ -23,6 +23,8 @@ enum mmio_result mmio_exception(struct emulation *e, uint8_t vector, uint32_t er
     return MMIO_EXCEPTION;
 }
 
+const char mmio_elsewhere[] = "the instruction does not touch the address that was refused";
+
 /* Registers */
 
 uint64_t mmio_gpr(const struct emulation *e, uint8_t reg, unsigned size) { return e->vcpu->gpr[reg] & size_mask(size); }
@@ -209,4 +211,22 @@ enum mmio_result mmio_operand_write(struct emulation *e, const struct operand *o
     if (!mmio_on_fault_page(e, o) && mmio_ram_write(e, o, value))
         return MMIO_DONE;
     return device_access(e, o, true, &value);
+}
+
+/* Strings */
+
+enum mmio_result mmio_repeat(struct emulation *e, mmio_element *element)
+{
+    unsigned width = e->d.address_size;
+    for (unsigned done = 0; done < MMIO_MAX_ELEMENTS; done++) {
+        if (e->d.repeat && mmio_gpr(e, GPR_RCX, width) == 0)
+            return MMIO_DONE;
+        enum mmio_result result = element(e);
+        if (result == MMIO_AGAIN && done == 0)
+            return mmio_unknown(e, mmio_elsewhere);
+        if (result != MMIO_DONE || !e->d.repeat)
+            return result;
+        mmio_gpr_write(e, GPR_RCX, width, e->vcpu->gpr[GPR_RCX] - 1);
+    }
+    return mmio_gpr(e, GPR_RCX, width) == 0 ? MMIO_DONE : MMIO_AGAIN;
 }

@@ -15,6 +15,7 @@ struct emulation {
     void *context;
     struct mmio_outcome *out;
     uint64_t fault_page; /* the page that was refused; MMIO_NO_PAGE: none */
+    uint64_t port;       /* of INS and OUTS */
     enum decode_mode mode;
     struct decoded d;
 };
@@ -29,6 +30,7 @@ struct operand {
 };
 
 /* End the emulation: with half a sentence for a person, or with a fault for the guest. */
+extern const char mmio_elsewhere[];
 enum mmio_result must_check mmio_unknown(struct emulation *e, const char *reason);
 enum mmio_result must_check mmio_exception(struct emulation *e, uint8_t vector, uint32_t error_code, uint64_t cr2);
 
@@ -64,3 +66,7 @@ bool must_check mmio_ram_write(const struct emulation *e, const struct operand *
 /* The same in RAM or on the page that was refused. */
 enum mmio_result must_check mmio_operand_read(struct emulation *e, const struct operand *o, uint64_t *value);
 enum mmio_result must_check mmio_operand_write(struct emulation *e, const struct operand *o, uint64_t value);
+
+/* Carries out a string instruction. An element is MMIO_AGAIN when the CPU can do it itself: not what made it exit. */
+typedef enum mmio_result mmio_element(struct emulation *e);
+enum mmio_result must_check mmio_repeat(struct emulation *e, mmio_element *element);

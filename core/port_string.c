@@ -9,10 +9,10 @@
 static const char not_ram[] = "its memory operand is not the guest's RAM";
 
 /* Memory is translated, and seen to be RAM, before the port is touched: reading a port cannot be undone. */
-static enum mmio_result element_move(struct emulation *e, const struct exit *exit)
+static enum mmio_result element_move(struct emulation *e)
 {
     struct operand memory;
-    struct bus_access a = {.address = exit->address, .size = exit->size, .write = exit->write};
+    struct bus_access a = {.address = e->port, .size = e->d.size, .write = e->d.operation == DECODE_OUTS};
     uint8_t index = a.write ? GPR_RSI : GPR_RDI;
     enum decode_segment segment = a.write ? e->d.segment : SEGMENT_ES;
     uint64_t present;
@@ -30,20 +30,6 @@ static enum mmio_result element_move(struct emulation *e, const struct exit *exi
     return MMIO_DONE;
 }
 
-static enum mmio_result elements_move(struct emulation *e, const struct exit *exit)
-{
-    uint8_t width = e->d.address_size;
-    if (!e->d.repeat)
-        return element_move(e, exit);
-    for (unsigned done = 0; done < PORT_STRING_MAX_ELEMENTS && mmio_gpr(e, GPR_RCX, width) != 0; done++) {
-        enum mmio_result result = element_move(e, exit);
-        if (result != MMIO_DONE)
-            return result;
-        mmio_gpr_write(e, GPR_RCX, width, e->vcpu->gpr[GPR_RCX] - 1);
-    }
-    return mmio_gpr(e, GPR_RCX, width) == 0 ? MMIO_DONE : MMIO_AGAIN;
-}
-
 enum mmio_result port_string_emulate(struct vcpu *vcpu, const struct vcpu_state_view *view, const struct exit *exit,
                                      const struct guest_memory *memory, mmio_access *access, void *context,
                                      struct mmio_outcome *outcome)
@@ -54,11 +40,12 @@ enum mmio_result port_string_emulate(struct vcpu *vcpu, const struct vcpu_state_
                           .access = access,
                           .context = context,
                           .out = outcome,
-                          .fault_page = MMIO_NO_PAGE};
+                          .fault_page = MMIO_NO_PAGE,
+                          .port = exit->address};
     enum mmio_result result = mmio_fetch(&e);
     if (result != MMIO_DONE)
         return result;
     if (e.d.operation != (exit->write ? DECODE_OUTS : DECODE_INS) || e.d.size != exit->size)
         return mmio_unknown(&e, "the instruction is no longer the one that exited");
-    return elements_move(&e, exit);
+    return mmio_repeat(&e, element_move);
 }

@@ -85,10 +85,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     struct exit exit = {.kind = EXIT_PORT, .size = wanted_size, .write = is_write, .string = true, .address = PORT};
     enum mmio_result result = port_string_emulate(&vcpu, &view, &exit, &memory, port_access, ram, &outcome);
 
-    require(result != MMIO_REFUSED && accesses <= PORT_STRING_MAX_ELEMENTS);
+    require(result != MMIO_REFUSED && accesses <= MMIO_MAX_ELEMENTS);
     require(result != MMIO_UNKNOWN || outcome.reason != NULL);
     require(result != MMIO_DONE || (outcome.length >= 1 && outcome.length <= 15));
-    require(result != MMIO_AGAIN || accesses == PORT_STRING_MAX_ELEMENTS);
+    require(result != MMIO_AGAIN || accesses == MMIO_MAX_ELEMENTS);
     require(outcome.rflags == view.rflags);
     for (unsigned i = 0; i < GPRS; i++)
         require(vcpu.gpr[i] == before.gpr[i] || i == GPR_RCX || i == (is_write ? GPR_RSI : GPR_RDI));

@@ -142,14 +142,14 @@ static void rep_counts_down(void **state)
 static void rep_is_bounded(void **state)
 {
     (void)state;
-    vcpu.gpr[GPR_RCX] = PORT_STRING_MAX_ELEMENTS + 1;
+    vcpu.gpr[GPR_RCX] = MMIO_MAX_ELEMENTS + 1;
     assert_int_equal(RUN("\xf3\x66\x6d", 2, false), MMIO_AGAIN);
-    assert_int_equal(call_count, PORT_STRING_MAX_ELEMENTS);
+    assert_int_equal(call_count, MMIO_MAX_ELEMENTS);
     assert_int_equal(vcpu.gpr[GPR_RCX], 1);
-    assert_int_equal(vcpu.gpr[GPR_RDI], DATA + 2 * PORT_STRING_MAX_ELEMENTS);
+    assert_int_equal(vcpu.gpr[GPR_RDI], DATA + 2 * MMIO_MAX_ELEMENTS);
     assert_int_equal(RUN("\xf3\x66\x6d", 2, false), MMIO_DONE);
     assert_int_equal(vcpu.gpr[GPR_RCX], 0);
-    vcpu.gpr[GPR_RCX] = PORT_STRING_MAX_ELEMENTS;
+    vcpu.gpr[GPR_RCX] = MMIO_MAX_ELEMENTS;
     assert_int_equal(RUN("\xf3\x66\x6d", 2, false), MMIO_DONE);
 }
 
