@@ -30,9 +30,9 @@ static hpa_t entry_at(hpa_t table, uint32_t level, uint64_t guest)
 
 static uint64_t entry_read(hpa_t table, uint32_t level, uint64_t guest)
 {
-    uint8_t bytes[sizeof(uint64_t)];
-    phys_read(entry_at(table, level, guest), bytes, sizeof bytes);
-    return load64(bytes);
+    uint64_t entry;
+    phys_read(entry_at(table, level, guest), &entry, sizeof entry);
+    return entry;
 }
 
 static bool is_present(uint64_t entry) { return (entry & ENTRY_PRESENT) != 0; }

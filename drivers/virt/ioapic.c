@@ -167,23 +167,6 @@ static void write_indexed(struct ioapic *ioapic, uint32_t value)
         write_entry(ioapic, ioapic->select, value);
 }
 
-static void write_window(struct ioapic *ioapic, uint64_t offset, uint32_t value)
-{
-    if (offset == IOREGSEL)
-        ioapic->select = (uint8_t)value;
-    else if (offset == IOWIN)
-        write_indexed(ioapic, value);
-    else if (offset == EOI)
-        ioapic_eoi(ioapic, (uint8_t)value);
-}
-
-static uint32_t read_window(const struct ioapic *ioapic, uint64_t offset)
-{
-    if (offset == IOREGSEL)
-        return ioapic->select;
-    return offset == IOWIN ? read_indexed(ioapic) : 0;
-}
-
 int64_t ioapic_read(const struct ioapic *ioapic, uint64_t offset)
 {
     if (offset == IOWIN)
@@ -199,18 +182,24 @@ bool ioapic_select(struct ioapic *ioapic, uint64_t offset, uint32_t value)
     return true;
 }
 
+static void write_window(struct ioapic *ioapic, uint64_t offset, uint32_t value)
+{
+    if (offset == IOWIN)
+        write_indexed(ioapic, value);
+    else if (offset == EOI)
+        ioapic_eoi(ioapic, (uint8_t)value);
+    else
+        (void)!ioapic_select(ioapic, offset, value);
+}
+
 void ioapic_access(void *device, uint64_t offset, struct bus_access *access)
 {
-    struct ioapic *ioapic = device;
+    int64_t answer = access->size == 4 ? ioapic_read(device, offset) : -1;
 
-    if (access->size != 4) {
-        if (!access->write)
-            access->value = 0;
-    } else if (access->write) {
-        write_window(ioapic, offset, (uint32_t)access->value);
-    } else {
-        access->value = read_window(ioapic, offset);
-    }
+    if (!access->write)
+        access->value = answer >= 0 ? (uint64_t)answer : 0;
+    else if (access->size == 4)
+        write_window(device, offset, (uint32_t)access->value);
 }
 
 void ioapic_reset(struct ioapic *ioapic, uint8_t id, bool eoi_visible)

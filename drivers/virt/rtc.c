@@ -6,9 +6,9 @@
  *   0ah A: UIP, divider, rate   0bh B: SET, enables, DM, 24/12   0ch C: flags   0dh D: VRT
  *   32h century (where PC firmware keeps it)   others: RAM
  *
- * While the clock runs, the time registers are computed when they are read. While it is stopped (SET, or the divider
- * held in reset) they are plain bytes, and starting it again takes the time from them: so a guest may write them one by
- * one without ever showing a date that is not there. Register C and the interrupts are in rtc_interrupt.c.
+ * While the clock runs, the time registers are brought up to date when they are read. While it is stopped (SET, or the
+ * divider held in reset) they are plain bytes, and starting it again takes the time from them: so a guest may write
+ * them one by one without ever showing a date that is not there. Register C and the interrupts are in rtc_interrupt.c.
  */
 #include "drivers/virt/rtc.h"
 
@@ -82,36 +82,20 @@ static uint32_t decode_hour(const struct rtc *rtc, uint8_t byte)
     return decode(rtc, (uint8_t)(byte & ~HOURS_PM)) % 12 + ((byte & HOURS_PM) != 0 ? 12 : 0);
 }
 
-static uint8_t time_byte(const struct rtc *rtc, uint8_t index, const struct calendar_time *time)
-{
-    switch (index) {
-    case RTC_SECONDS:
-        return rtc_encode(rtc, time->second);
-    case RTC_MINUTES:
-        return rtc_encode(rtc, time->minute);
-    case RTC_HOURS:
-        return rtc_encode_hour(rtc, time->hour);
-    case RTC_WEEKDAY:
-        return rtc_encode(rtc, time->weekday);
-    case RTC_DAY:
-        return rtc_encode(rtc, time->day);
-    case RTC_MONTH:
-        return rtc_encode(rtc, time->month);
-    case RTC_YEAR:
-        return rtc_encode(rtc, time->year % 100);
-    default: /* RTC_CENTURY: the only one left of is_time */
-        return rtc_encode(rtc, time->year / 100);
-    }
-}
-
 /* Running clock to bytes, and back. */
 static void store_time(struct rtc *rtc)
 {
     struct calendar_time time = calendar_from_seconds(rtc_current_seconds(rtc));
+    uint8_t *bytes = rtc->bytes;
 
-    for (uint8_t index = 0; index < RTC_BYTES; index++)
-        if (is_time(index))
-            rtc->bytes[index] = time_byte(rtc, index, &time);
+    bytes[RTC_SECONDS] = rtc_encode(rtc, time.second);
+    bytes[RTC_MINUTES] = rtc_encode(rtc, time.minute);
+    bytes[RTC_HOURS] = rtc_encode_hour(rtc, time.hour);
+    bytes[RTC_WEEKDAY] = rtc_encode(rtc, time.weekday);
+    bytes[RTC_DAY] = rtc_encode(rtc, time.day);
+    bytes[RTC_MONTH] = rtc_encode(rtc, time.month);
+    bytes[RTC_YEAR] = rtc_encode(rtc, time.year % 100);
+    bytes[RTC_CENTURY] = rtc_encode(rtc, time.year / 100);
 }
 
 static uint64_t stored_time(const struct rtc *rtc)
@@ -184,10 +168,8 @@ static uint8_t read_data(struct rtc *rtc)
         return rtc_read_flags(rtc);
     if (index == RTC_D)
         return D_VRT;
-    if (is_time(index) && rtc_is_running(rtc)) {
-        struct calendar_time time = calendar_from_seconds(rtc_current_seconds(rtc));
-        return time_byte(rtc, index, &time);
-    }
+    if (is_time(index) && rtc_is_running(rtc))
+        store_time(rtc);
     return rtc->bytes[index];
 }
 

@@ -18,7 +18,7 @@ struct rtc {
     uint64_t periods;  /* and how many periods from `anchor` on */
     uint8_t flags;     /* register C without IRQF */
     uint8_t index;
-    uint8_t bytes[RTC_BYTES]; /* the time registers only while the clock is stopped */
+    uint8_t bytes[RTC_BYTES]; /* the time registers count only while the clock is stopped */
 };
 
 /* Power-on: 24 hours, BCD, RAM 0, and 2000-01-01 00:00 at TSC 0. */
