@@ -9,7 +9,7 @@ enum { DRAW_CELLS = 48 };
 static void sink_put(struct sink *self, const char *text, size_t length)
 {
     (void)self;
-    uart_sink()->put(uart_sink(), text, length);
+    uart_put(text, length);
     screen_put(text, length);
 }
 
@@ -31,13 +31,13 @@ static size_t port_read(struct console_port *self, char *to, size_t size)
 {
     (void)self;
     screen_draw(DRAW_CELLS);
-    return uart_console_port()->read(uart_console_port(), to, size);
+    return uart_read(to, size);
 }
 
 static size_t port_write(struct console_port *self, const char *from, size_t size)
 {
     (void)self;
-    size_t taken = uart_console_port()->write(uart_console_port(), from, size);
+    size_t taken = uart_write(from, size);
     screen_put(from, taken);
     return taken;
 }

@@ -28,7 +28,7 @@ static uint16_t base;
 static bool present;
 static size_t depth; /* bytes that the transmitter takes at once */
 
-/* Text of the sink on its way, in a circle: the box goes on meanwhile. */
+/* Text of uart_put on its way, in a circle: the box goes on meanwhile. */
 static char waiting[WAITING_SIZE];
 static uint32_t put_count, sent_count;
 
@@ -86,9 +86,8 @@ static void byte_put(char byte)
     waiting[put_count++ % WAITING_SIZE] = byte;
 }
 
-static void sink_put(struct sink *self, const char *text, size_t length)
+void uart_put(const char *text, size_t length)
 {
-    (void)self;
     static char last;
     for (size_t i = 0; present && i < length; i++) {
         if (text[i] == '\n' && last != '\r')
@@ -99,24 +98,16 @@ static void sink_put(struct sink *self, const char *text, size_t length)
     send();
 }
 
-struct sink *uart_sink(void)
+size_t uart_read(char *to, size_t size)
 {
-    static struct sink sink = {sink_put};
-    return &sink;
-}
-
-static size_t port_read(struct console_port *self, char *to, size_t size)
-{
-    (void)self;
     size_t count = 0;
     while (present && count < size && (line_status() & UART_LSR_DR))
         to[count++] = (char)in8(base);
     return count;
 }
 
-static size_t port_write(struct console_port *self, const char *from, size_t size)
+size_t uart_write(const char *from, size_t size)
 {
-    (void)self;
     if (!present)
         return size;
     send();
@@ -126,10 +117,4 @@ static size_t port_write(struct console_port *self, const char *from, size_t siz
     for (size_t i = 0; i < count; i++)
         out8(base, (uint8_t)from[i]);
     return count;
-}
-
-struct console_port *uart_console_port(void)
-{
-    static struct console_port port = {port_read, port_write};
-    return &port;
 }

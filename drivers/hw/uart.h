@@ -3,8 +3,7 @@
  */
 #pragma once
 
-#include "core/console.h"
-#include "core/sink.h"
+#include "core/types.h"
 
 /* Programs `port` for `baud`, 8N1, FIFOs on. False: nothing answers there; the functions below then do nothing. */
 bool uart_init(uint16_t port, uint32_t baud);
@@ -14,8 +13,9 @@ bool uart_init(uint16_t port, uint32_t baud);
  * the console writes; only text beyond 4 KiB waits. uart_flush waits until all of it is in the transmitter, a bounded
  * time.
  */
-struct sink *uart_sink(void);
+void uart_put(const char *text, size_t length);
 void uart_flush(void);
 
-/* For the console: never waits. */
-struct console_port *uart_console_port(void);
+/* For the console: never wait. They take what is there, and as much as fits; without a UART all of it. */
+size_t uart_read(char *to, size_t size);
+size_t uart_write(const char *from, size_t size);
