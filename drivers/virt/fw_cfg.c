@@ -27,7 +27,7 @@ void fw_cfg_reset(struct fw_cfg *cfg) { memset(cfg, 0, sizeof *cfg); }
 static const struct fw_cfg_item *item_find(const struct fw_cfg *cfg, uint16_t key)
 {
     for (uint32_t i = 0; i < cfg->item_count; i++)
-        if (cfg->items[i].key == key)
+        if (cfg->items[i].given.key == key)
             return &cfg->items[i];
     return NULL;
 }
@@ -47,21 +47,18 @@ bool fw_cfg_add(struct fw_cfg *cfg, const struct firmware_item *item)
     if (cfg->item_count == FW_CFG_MAX_ITEMS)
         return false;
     struct fw_cfg_item *to = &cfg->items[cfg->item_count];
-    memset(to, 0, sizeof *to);
+    *to = (struct fw_cfg_item){.given = *item};
     size_t length = item->name != NULL ? strlen(item->name) : 0;
     if (length >= sizeof to->name)
         return false;
-    if (length != 0)
+    if (length != 0) {
         memcpy(to->name, item->name, length);
-    to->key = length != 0 ? (uint16_t)(KEY_FIRST_FILE + file_count(cfg)) : item->key;
-    if (item_find(cfg, to->key) != NULL)
+        to->given.key = (uint16_t)(KEY_FIRST_FILE + file_count(cfg));
+    }
+    if (item_find(cfg, to->given.key) != NULL)
         return false;
-    to->size = item->size;
-    to->host = item->host;
     if (item->bytes != NULL && item->size <= sizeof to->value)
-        memcpy(to->value, item->bytes, item->size);
-    else
-        to->bytes = item->bytes;
+        to->given.bytes = memcpy(to->value, item->bytes, item->size);
     cfg->item_count++;
     return true;
 }
@@ -82,9 +79,9 @@ static uint8_t big_endian(uint32_t value, unsigned bytes, uint32_t at)
 static uint8_t file_byte(const struct fw_cfg_item *item, uint32_t at)
 {
     if (at < 4)
-        return big_endian(item->size, 4, at);
+        return big_endian(item->given.size, 4, at);
     if (at < 6)
-        return big_endian(item->key, 2, at - 4);
+        return big_endian(item->given.key, 2, at - 4);
     return at < FILE_SIZE - FW_CFG_NAME_SIZE ? 0 : (uint8_t)item->name[at - (FILE_SIZE - FW_CFG_NAME_SIZE)];
 }
 
@@ -102,12 +99,12 @@ static uint8_t directory_byte(const struct fw_cfg *cfg, uint32_t at)
 /* A byte of a boot module, through a window, because each look at it costs a mapping. */
 static uint8_t module_byte(struct fw_cfg *cfg, const struct fw_cfg_item *item, uint32_t at)
 {
-    if (cfg->window_key != item->key || at < cfg->window_at || at - cfg->window_at >= cfg->window_size) {
-        uint32_t left = item->size - at;
-        cfg->window_key = item->key;
+    if (cfg->window_key != item->given.key || at < cfg->window_at || at - cfg->window_at >= cfg->window_size) {
+        uint32_t left = item->given.size - at;
+        cfg->window_key = item->given.key;
         cfg->window_at = at;
         cfg->window_size = left < sizeof cfg->window ? left : (uint32_t)sizeof cfg->window;
-        phys_read(hpa(item->host.raw + at), cfg->window, cfg->window_size);
+        phys_read(hpa(item->given.host.raw + at), cfg->window, cfg->window_size);
     }
     return cfg->window[at - cfg->window_at];
 }
@@ -115,11 +112,10 @@ static uint8_t module_byte(struct fw_cfg *cfg, const struct fw_cfg_item *item, u
 static uint8_t item_byte(struct fw_cfg *cfg, const struct fw_cfg_item *item, uint32_t at)
 {
     for (uint32_t i = 0; i < cfg->patch_count; i++)
-        if (cfg->patches[i].key == item->key && cfg->patches[i].at == at)
+        if (cfg->patches[i].key == item->given.key && cfg->patches[i].at == at)
             return cfg->patches[i].byte;
-    if (item->bytes != NULL)
-        return item->bytes[at];
-    return item->host.raw == 0 ? item->value[at] : module_byte(cfg, item, at);
+    const uint8_t *bytes = item->given.bytes;
+    return bytes != NULL ? bytes[at] : module_byte(cfg, item, at);
 }
 
 static uint8_t next_byte(struct fw_cfg *cfg)
@@ -129,7 +125,7 @@ static uint8_t next_byte(struct fw_cfg *cfg)
     if (at != UINT32_MAX)
         cfg->offset++;
     if (item != NULL)
-        return at < item->size ? item_byte(cfg, item, at) : 0;
+        return at < item->given.size ? item_byte(cfg, item, at) : 0;
     if (cfg->selected == KEY_SIGNATURE)
         return at < sizeof signature ? signature[at] : 0;
     if (cfg->selected == KEY_ID)

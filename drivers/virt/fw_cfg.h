@@ -16,12 +16,9 @@ enum {
 };
 
 struct fw_cfg_item {
-    uint16_t key;
+    struct firmware_item given;  /* its bytes are NULL or stay where they are, its name is not looked at */
     char name[FW_CFG_NAME_SIZE]; /* "": it is no file */
-    uint32_t size;
-    const uint8_t *bytes; /* NULL: `value`, or `host` when it is larger than that */
-    uint8_t value[8];
-    hpa_t host;
+    uint8_t value[8];            /* the bytes of a small item */
 };
 
 struct fw_cfg {
