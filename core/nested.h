@@ -10,7 +10,6 @@
 
 /* How a vendor spells a table entry. All values are whole bits of a 64-bit entry. */
 struct nested_format {
-    const char *name;
     uint64_t table;       /* bits of an entry that points to a table */
     uint64_t leaf;        /* bits of every leaf */
     uint64_t leaf_large;  /* added to a 2 MiB or 1 GiB leaf */

@@ -13,8 +13,7 @@
 #define TABLES_BASE 0x7000000u
 enum { ENTRIES = 512, MAX_TABLES = 4096, TABLE = 4096 };
 
-static const struct nested_format ept = {.name = "EPT",
-                                         .table = 7,
+static const struct nested_format ept = {.table = 7,
                                          .leaf = 0,
                                          .leaf_large = 1 << 7,
                                          .write_back = 6 << 3,
@@ -23,8 +22,7 @@ static const struct nested_format ept = {.name = "EPT",
                                          .write = 2,
                                          .execute = 4,
                                          .no_execute = 0};
-static const struct nested_format npt = {.name = "NPT",
-                                         .table = 7,
+static const struct nested_format npt = {.table = 7,
                                          .leaf = 5,
                                          .leaf_large = 1 << 7,
                                          .write_back = 0,

@@ -29,9 +29,8 @@ enum { POINTS = array_size(points) };
 static const uint64_t shifts[] = {0, 2 * MIB, 4 * KIB};
 
 static const struct nested_format formats[] = {
-    {.name = "EPT", .table = 7, .leaf_large = 1 << 7, .write_back = 6 << 3, .read = 1, .write = 2, .execute = 4},
-    {.name = "NPT",
-     .table = 7,
+    {.table = 7, .leaf_large = 1 << 7, .write_back = 6 << 3, .read = 1, .write = 2, .execute = 4},
+    {.table = 7,
      .leaf = 5,
      .leaf_large = 1 << 7,
      .uncached = 0x18,

@@ -174,7 +174,6 @@ static void svm_nested_flush(struct vcpu *vcpu) { svm_of(vcpu)->flush = true; }
 
 /* APM vol. 2, "Nested Paging": every access of the guest is one of a user, and A and D need not be set by the CPU. */
 static const struct nested_format npt_format = {
-    .name = "NPT",
     .table = 0x27, /* P, R/W, U/S, A */
     .leaf = 0x65,  /* P, U/S, A, D */
     .leaf_large = 1u << 7,

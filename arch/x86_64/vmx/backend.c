@@ -227,7 +227,6 @@ static void vmx_nested_flush(struct vcpu *vcpu)
 }
 
 static const struct nested_format ept_format = {
-    .name = "EPT",
     .table = 7,
     .leaf = 0,
     .leaf_large = 1u << 7,
