@@ -56,19 +56,12 @@ static uint32_t walk(hpa_t root, const struct nested_format *format, uint64_t gu
     }
 }
 
-static bool take_table(struct nested_tables *tables, struct page_source *pages, hpa_t *out)
+static bool take_table(struct page_source *pages, hpa_t *out)
 {
-    if (!pages->take(pages, out) || (out->raw & ~ENTRY_ADDRESS) != 0)
-        return false;
-    tables->tables++;
-    return true;
+    return pages->take(pages, out) && (out->raw & ~ENTRY_ADDRESS) == 0;
 }
 
-bool nested_init(struct nested_tables *tables, struct page_source *pages)
-{
-    memset(tables, 0, sizeof *tables);
-    return take_table(tables, pages, &tables->root);
-}
+bool nested_init(struct nested_tables *tables, struct page_source *pages) { return take_table(pages, &tables->root); }
 
 uint64_t nested_page_size(const struct cpu_caps *caps, gpa_t guest, hpa_t host, uint64_t left)
 {
@@ -88,8 +81,8 @@ static uint32_t page_level(uint64_t page)
 }
 
 /* Puts one leaf at `level`; takes the tables above it that are not there yet. */
-static bool map_page(struct nested_tables *tables, const struct nested_format *format, uint32_t level, uint64_t guest,
-                     uint64_t leaf, struct page_source *pages)
+static bool map_page(const struct nested_tables *tables, const struct nested_format *format, uint32_t level,
+                     uint64_t guest, uint64_t leaf, struct page_source *pages)
 {
     hpa_t table = tables->root;
     for (uint32_t at = LEVEL_ROOT; at > level; at--) {
@@ -98,7 +91,7 @@ static bool map_page(struct nested_tables *tables, const struct nested_format *f
         if (is_present(entry) && is_leaf(format, at, entry))
             return false;
         if (!is_present(entry)) {
-            if (!take_table(tables, pages, &below))
+            if (!take_table(pages, &below))
                 return false;
             entry = below.raw | format->table;
             phys_write(entry_at(table, at, guest), &entry, sizeof entry);
@@ -108,7 +101,6 @@ static bool map_page(struct nested_tables *tables, const struct nested_format *f
     if (is_present(entry_read(table, level, guest)))
         return false;
     phys_write(entry_at(table, level, guest), &leaf, sizeof leaf);
-    tables->pages[level - 1]++;
     return true;
 }
 
@@ -128,7 +120,7 @@ static bool is_unmapped(const struct nested_tables *tables, const struct nested_
 
 static bool fits(struct range r, uint32_t bits) { return range_includes((struct range){0, (uint64_t)1 << bits}, r); }
 
-bool nested_map(struct nested_tables *tables, const struct nested_format *format, const struct cpu_caps *caps,
+bool nested_map(const struct nested_tables *tables, const struct nested_format *format, const struct cpu_caps *caps,
                 struct plan_chunk chunk, enum nested_type type, bool writable, bool executable,
                 struct page_source *pages)
 {

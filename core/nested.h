@@ -28,8 +28,6 @@ struct page_source {
 
 struct nested_tables {
     hpa_t root;
-    uint32_t pages[3]; /* how many 4 KiB, 2 MiB and 1 GiB leaves */
-    uint32_t tables;   /* how many table pages, the root included */
 };
 
 bool must_check nested_init(struct nested_tables *tables, struct page_source *pages);
@@ -45,6 +43,6 @@ uint64_t nested_page_size(const struct cpu_caps *caps, gpa_t guest, hpa_t host, 
  * is not 4 KiB-aligned, does not fit into 48 bits of guest-physical or caps->physical_bits of host-physical address,
  * or runs out of pages. Only running out of pages leaves a part of the chunk mapped: such tables must not be used.
  */
-bool must_check nested_map(struct nested_tables *tables, const struct nested_format *format,
+bool must_check nested_map(const struct nested_tables *tables, const struct nested_format *format,
                            const struct cpu_caps *caps, struct plan_chunk chunk, enum nested_type type, bool writable,
                            bool executable, struct page_source *pages);
