@@ -78,6 +78,7 @@
 #define RFLAGS_TF    (1ull << 8)
 #define RFLAGS_IF    (1ull << 9)
 #define RFLAGS_RF    (1ull << 16)
+#define RFLAGS_VM    (1ull << 17)
 
 #define DR6_HITS 0xfull /* B0 to B3 */
 #define DR6_BS   (1ull << 14)
