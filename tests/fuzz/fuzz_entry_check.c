@@ -3,7 +3,7 @@
  * hypervisor itself alive (host state, controls, addresses) are asked once more here, in other words; and a CPU that
  * allows more must not refuse what one that allows less accepted.
  */
-#include "arch/x86_64/vmx/entry_check.h"
+#include "tests/unit/vmx_entry_state.h"
 
 #include "tests/fuzz/input.h"
 
@@ -66,13 +66,6 @@ static void make_state(struct vmx_entry_state *s)
     };
 }
 
-/* The sentence, good until the next call, or NULL. */
-static const char *check(const struct vmx_entry_state *s)
-{
-    static char sentence[VMX_ENTRY_SENTENCE_SIZE];
-    return vmx_entry_check(s, sentence);
-}
-
 static bool is_canonical(const struct vmx_entry_state *s, uint64_t address)
 {
     unsigned shift = s->linear_address_width == 57 ? 7 : 16;
@@ -111,7 +104,7 @@ static void require_monotonic(struct vmx_entry_state s)
                                  &s.allowed_entry};
     for (size_t i = 0; i < array_size(all); i++)
         *all[i] = (struct vmx_allowed){0, UINT32_MAX};
-    require(check(&s) == NULL);
+    require(entry_state_check(&s) == NULL);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
@@ -120,15 +113,15 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     struct vmx_entry_state *s = malloc(sizeof *s);
     require(s != NULL);
     make_state(s);
-    require(check(s) == NULL); /* or the target tests nothing */
+    require(entry_state_check(s) == NULL); /* or the target tests nothing */
     while (in.left != 0) {
         uint16_t at = input_16(&in);
         uint64_t value = input_take(&in, 1u << (at >> 14));
         size_t width = (size_t)1 << (at >> 14);
         memcpy((uint8_t *)s + at % 0x4000 % (sizeof *s / width) * width, &value, width);
     }
-    const char *sentence = check(s);
-    require(sentence == check(s));
+    const char *sentence = entry_state_check(s);
+    require(sentence == entry_state_check(s));
     if (sentence == NULL) {
         require_accepted(s);
         require_monotonic(*s);

@@ -5,7 +5,7 @@
 #include <stdint.h>
 #include <cmocka.h>
 
-#include "arch/x86_64/vmx/entry_check.h"
+#include "tests/unit/vmx_entry_state.h"
 
 #include <string.h>
 
@@ -14,13 +14,6 @@ typedef struct vmx_entry_state state_t;
 #define WIDE                 ((uint64_t)1 << 46)
 #define SECOND(bits)         (s->secondary_controls |= (bits))
 #define INJECT(type, vector) (s->entry_interruption_information = 0x80000000u | (type) << 8 | (vector))
-
-/* The sentence, good until the next call, or NULL. */
-static const char *check(const state_t *s)
-{
-    static char sentence[VMX_ENTRY_SENTENCE_SIZE];
-    return vmx_entry_check(s, sentence);
-}
 
 static const struct vmx_segment data32 = {0x18, 0xc093, 0xffffffff, 0};
 static const struct vmx_segment code32 = {0x10, 0xc09b, 0xffffffff, 0};
@@ -424,7 +417,7 @@ static void each_broken_rule_gives_its_sentence(void **state)
     for (size_t i = 0; i < array_size(broken); i++) {
         state_t s;
         broken[i].make(&s);
-        const char *got = check(&s);
+        const char *got = entry_state_check(&s);
         if (got == NULL || strcmp(got, broken[i].sentence) != 0) {
             print_error("%s: got '%s', expected '%s'\n", broken[i].name, got != NULL ? got : "legal",
                         broken[i].sentence);
@@ -436,7 +429,7 @@ static void each_broken_rule_gives_its_sentence(void **state)
 
 #define assert_legal(s)                                                                                                \
     do {                                                                                                               \
-        const char *got_ = check(s);                                                                                   \
+        const char *got_ = entry_state_check(s);                                                                       \
         if (got_ != NULL)                                                                                              \
             fail_msg("%s", got_);                                                                                      \
     } while (0)
@@ -484,18 +477,18 @@ static void wider_cpus(void **state)
     state_t s;
     long_mode(&s);
     s.guest_rip = (uint64_t)1 << 50;
-    assert_non_null(check(&s));
+    assert_non_null(entry_state_check(&s));
     s.linear_address_width = 57;
     assert_legal(&s);
     flat(&s);
     s.entry_interruption_information = 0x80000306; /* #UD */
     assert_legal(&s);
     s.entry_interruption_information = 0x80000b06; /* with an error code */
-    assert_non_null(check(&s));
+    assert_non_null(entry_state_check(&s));
     s.ia32_vmx_basic |= (uint64_t)1 << 56;
     assert_legal(&s);
     s.entry_interruption_information = 0x80000603; /* INT3, length 0 */
-    assert_non_null(check(&s));
+    assert_non_null(entry_state_check(&s));
     s.ia32_vmx_misc |= (uint64_t)1 << 30;
     assert_legal(&s);
 }
@@ -515,7 +508,7 @@ static void events_that_wake(void **state)
         s.guest_rflags = 0x202;
         s.guest_activity_state = cases[i].activity;
         s.entry_interruption_information = cases[i].event;
-        assert_int_equal(check(&s) == NULL, cases[i].legal);
+        assert_int_equal(entry_state_check(&s) == NULL, cases[i].legal);
     }
 }
 

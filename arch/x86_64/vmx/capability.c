@@ -1,6 +1,7 @@
 #include "arch/x86_64/vmx/capability.h"
 
 #include "arch/x86_64/backends.h"
+#include "arch/x86_64/cpu.h"
 #include "arch/x86_64/cpu_instructions.h"
 #include "arch/x86_64/vmx/vmcs.h"
 
@@ -29,6 +30,8 @@ void vmx_capability_read(struct vmx_capability *c)
     *c = (struct vmx_capability){
         .basic = basic,
         .revision = (uint32_t)basic & 0x7fffffff,
+        .physical_bits = cpu_physical_bits(),
+        .linear_bits = 48, /* the hypervisor leaves CR4.LA57 off, and no guest may set it */
         .pin = allowed_read(first),
         .processor = allowed_read(first + 1),
         .exit = allowed_read(first + 2),

@@ -4,12 +4,18 @@
  */
 #pragma once
 
-#include "arch/x86_64/vmx/entry_check.h"
 #include "core/sink.h"
+
+/* A capability MSR of 32-bit controls: low half "allowed 0-settings", high half "allowed 1-settings". */
+struct vmx_allowed {
+    uint32_t zero_settings; /* bits that must be 1 */
+    uint32_t one_settings;  /* bits that may be 1 */
+};
 
 struct vmx_capability {
     uint64_t basic;
     uint32_t revision;
+    uint8_t physical_bits, linear_bits; /* of addresses; linear: 48 or 57 */
     struct vmx_allowed pin, processor, secondary, exit, entry;
     uint64_t misc;
     uint64_t ept_vpid;

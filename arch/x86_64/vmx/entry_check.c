@@ -1,116 +1,98 @@
-/* The rules of VM entry in the manual's order: the groups, the rules that many fields have, and the sentence. */
+/* The rules of VM entry in the manual's order: the groups, what many rules ask, and the sentence. */
 #include "arch/x86_64/vmx/entry_check_rules.h"
 
-#include "core/bytes.h"
 #include "core/sink.h"
 
-uint32_t entry_check_secondary(const struct vmx_entry_state *s)
+static const struct {
+    const char *about;
+    entry_check_group *broken;
+} groups[] = {
+    {"", entry_check_settings},
+    {"", entry_check_addresses},
+    {"", entry_check_needs},
+    {"EPTP: ", entry_check_eptp},
+    {"VM-", entry_check_msr_areas},
+    {"injected event: ", entry_check_event},
+    {"VM-entry ", entry_check_software_event},
+    {"host ", entry_check_host},
+    {"host ", entry_check_host_segments},
+    {"guest ", entry_check_guest},
+    {"IA-32e mode guest needs guest ", entry_check_long_mode},
+    {"guest ", entry_check_selectors},
+    {"guest ", entry_check_v86},
+    {"guest ", entry_check_bases},
+    {"guest ", entry_check_rights},
+    {"guest ", entry_check_privilege},
+    {"guest ", entry_check_rip_and_tables},
+    {"guest RFLAGS: ", entry_check_flags},
+    {"guest activity state ", entry_check_activity},
+    {"guest interruptibility state: ", entry_check_blocking},
+    {"guest pending debug exceptions: ", entry_check_pending_debug},
+    {"", entry_check_link_and_pdptes},
+};
+
+bool entry_check_in_width(const struct entry_check *c, uint64_t address)
 {
-    return s->primary_controls & PRIMARY_SECONDARY ? s->secondary_controls : 0;
+    return c->cpu->physical_bits >= 64 || address >> c->cpu->physical_bits == 0;
 }
 
-bool entry_check_unrestricted(const struct vmx_entry_state *s)
+bool entry_check_good_address(const struct entry_check *c, uint32_t field, uint64_t alignment)
 {
-    return (entry_check_secondary(s) & SECONDARY_UNRESTRICTED) != 0;
+    uint64_t address = c->read(field);
+    bool narrow = (c->cpu->basic & BIT(48)) != 0;
+    return (address & (alignment - 1)) == 0 && entry_check_in_width(c, address) && (!narrow || address <= UINT32_MAX);
 }
 
-bool entry_check_in_width(const struct vmx_entry_state *s, uint64_t address)
+bool entry_check_canonical(const struct entry_check *c, uint32_t field)
 {
-    return s->physical_address_width >= 64 || address >> s->physical_address_width == 0;
-}
-
-/* An address that the CPU follows: aligned, within the address width, and below 4 GiB where the CPU asks for that. */
-bool entry_check_good_address(const struct vmx_entry_state *s, uint64_t address, uint64_t alignment)
-{
-    bool narrow = (s->ia32_vmx_basic & BIT(48)) != 0;
-    return (address & (alignment - 1)) == 0 && entry_check_in_width(s, address) && (!narrow || address <= UINT32_MAX);
-}
-
-bool entry_check_is_canonical(const struct vmx_entry_state *s, uint64_t address)
-{
-    uint64_t high = UINT64_MAX << (s->linear_address_width == 57 ? 56 : 47);
+    uint64_t high = UINT64_MAX << (c->cpu->linear_bits - 1), address = c->read(field);
     return (address & high) == 0 || (address & high) == high;
 }
 
-bool entry_check_canonical(struct entry_check *c, const char *subject, uint64_t address)
+bool entry_check_fits(uint64_t value, uint64_t ones, uint64_t allowed)
 {
-    c->subject = subject;
-    RULE(entry_check_is_canonical(c->s, address), " is not canonical");
-    c->subject = "";
-    return true;
+    return (value & ones) == ones && (value & ~allowed) == 0;
 }
 
-bool entry_check_all_canonical(struct entry_check *c, const struct entry_check_field *fields, size_t count)
+uint32_t entry_check_controls(const struct entry_check *c, uint32_t field)
 {
-    for (size_t i = 0; i < count; i++) {
-        uint64_t address = load64((const uint8_t *)c->s + fields[i].offset);
-        RULES(entry_check_canonical(c, fields[i].name, address));
+    bool off = field == VMCS_SECONDARY_CONTROLS && !(c->read(VMCS_PROCESSOR_CONTROLS) & PROCESSOR_SECONDARY);
+    return off ? 0 : (uint32_t)c->read(field);
+}
+
+bool entry_check_unrestricted(const struct entry_check *c)
+{
+    return (entry_check_controls(c, VMCS_SECONDARY_CONTROLS) & SECONDARY_UNRESTRICTED_GUEST) != 0;
+}
+
+bool entry_check_ia32e(const struct entry_check *c)
+{
+    return (c->read(VMCS_ENTRY_CONTROLS) & ENTRY_CONTROL_IA32E) != 0;
+}
+bool entry_check_is_v86(const struct entry_check *c) { return (c->read(VMCS_GUEST_RFLAGS) & RFLAGS_VM) != 0; }
+bool entry_check_protected_mode(const struct entry_check *c) { return (c->read(VMCS_GUEST_CR0) & CR0_PE) != 0; }
+
+bool entry_check_injects(const struct entry_check *c, unsigned type)
+{
+    uint64_t event = c->read(VMCS_ENTRY_INTERRUPTION);
+    return (event & INTERRUPTION_VALID) != 0 && INTERRUPTION_TYPE(event) == type;
+}
+
+unsigned entry_check_dpl(const struct entry_check *c, enum vmcs_segment segment)
+{
+    return c->read(VMCS_GUEST_ES_RIGHTS + 2 * segment) >> 5 & 3;
+}
+
+const char *vmx_entry_check(const struct vmx_capability *cpu, uint64_t (*read)(uint32_t field),
+                            char sentence[VMX_ENTRY_SENTENCE_SIZE])
+{
+    for (size_t i = 0; i < array_size(groups); i++) {
+        struct entry_check c = {.read = read, .cpu = cpu, .subject = "", .aspect = ""};
+        const char *rule = groups[i].broken(&c);
+        if (rule == NULL)
+            continue;
+        text_print(sentence, VMX_ENTRY_SENTENCE_SIZE, "%s%s%s%s", groups[i].about, c.subject, c.aspect, rule);
+        return sentence;
     }
-    return true;
-}
-
-bool entry_check_page(struct entry_check *c, const char *subject, uint64_t address)
-{
-    c->subject = subject;
-    RULE(entry_check_good_address(c->s, address, PAGE_SIZE), " address is not 4 KiB-aligned or too wide");
-    c->subject = "";
-    return true;
-}
-
-bool entry_check_msr_area(struct entry_check *c, const char *subject, uint64_t address, uint32_t count)
-{
-    uint64_t last = (uint64_t)count * 16 - 1;
-    if (count == 0)
-        return true;
-    c->subject = subject;
-    RULE(entry_check_good_address(c->s, address, 16) && last <= UINT64_MAX - address &&
-             entry_check_in_width(c->s, address + last),
-         " area is not 16-byte-aligned or too wide");
-    c->subject = "";
-    return true;
-}
-
-bool entry_check_pat(struct entry_check *c, uint64_t pat)
-{
-    for (unsigned i = 0; i < 64; i += 8) {
-        uint64_t type = pat >> i & 0xff;
-        RULE(type <= 7 && type != 2 && type != 3, "IA32_PAT: a byte is none of 0, 1, 4, 5, 6, 7");
-    }
-    return true;
-}
-
-static bool fits_fixed(uint64_t value, uint64_t fixed0, uint64_t fixed1)
-{
-    return (value & fixed0) == fixed0 && (value & ~fixed1) == 0;
-}
-
-bool entry_check_fixed(struct entry_check *c, uint64_t cr0, uint64_t cr0_free, uint64_t cr4)
-{
-    const struct vmx_entry_state *s = c->s;
-    RULE(fits_fixed(cr0, s->ia32_vmx_cr0_fixed0 & ~cr0_free, s->ia32_vmx_cr0_fixed1),
-         "CR0: a bit is not as IA32_VMX_CR0_FIXED0 and FIXED1 demand");
-    RULE(fits_fixed(cr4, s->ia32_vmx_cr4_fixed0, s->ia32_vmx_cr4_fixed1),
-         "CR4: a bit is not as IA32_VMX_CR4_FIXED0 and FIXED1 demand");
-    return true;
-}
-
-static bool check(struct entry_check *c)
-{
-    RULES(entry_check_controls(c));
-    RULES(entry_check_exit_and_entry(c));
-    RULES(entry_check_host(c));
-    RULES(entry_check_guest_registers(c));
-    RULES(entry_check_segments(c));
-    RULES(entry_check_tables_and_flags(c));
-    return entry_check_activity(c);
-}
-
-const char *vmx_entry_check(const struct vmx_entry_state *state, char sentence[VMX_ENTRY_SENTENCE_SIZE])
-{
-    struct entry_check c = {.s = state};
-    entry_check_about(&c, "");
-    if (check(&c))
-        return NULL;
-    text_print(sentence, VMX_ENTRY_SENTENCE_SIZE, "%s%s%s%s", c.about, c.subject, c.aspect, c.rule);
-    return sentence;
+    return NULL;
 }

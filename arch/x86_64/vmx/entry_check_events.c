@@ -1,68 +1,54 @@
-/* "VM-Exit Control Fields" and "VM-Entry Control Fields", the injected event among them */
+/* The injected event among the "VM-Entry Control Fields" */
 #include "arch/x86_64/vmx/entry_check_rules.h"
 
-#define EVENT_ERROR_CODE    BIT(11)
 #define EVENT_RESERVED_BITS 0x7ffff000u
 /* Exceptions that push an error code: #DF #TS #NP #SS #GP #PF #AC. */
 #define VECTORS_WITH_ERROR_CODE (BIT(8) | BIT(10) | BIT(11) | BIT(12) | BIT(13) | BIT(14) | BIT(17))
 
-static bool check_error_code(struct entry_check *c)
+static const char *broken_error_code(const struct entry_check *c, uint32_t event)
 {
-    const struct vmx_entry_state *s = c->s;
-    bool deliver = (s->entry_interruption_information & EVENT_ERROR_CODE) != 0;
-    bool real = entry_check_unrestricted(s) && !protected_mode(s);
-    bool hardware = event_type(s) == EVENT_HARDWARE_EXCEPTION;
+    bool real = entry_check_unrestricted(c) && !entry_check_protected_mode(c);
+    bool hardware = INTERRUPTION_TYPE(event) == INTERRUPTION_HARDWARE;
     /* Newer CPUs leave the choice open for hardware exceptions. */
-    bool free = (s->ia32_vmx_basic & BIT(56)) != 0;
-    bool has_code = hardware && (VECTORS_WITH_ERROR_CODE >> event_vector(s) & 1);
-
-    if (!deliver) {
+    bool free = (c->cpu->basic & BIT(56)) != 0;
+    bool has_code = hardware && (VECTORS_WITH_ERROR_CODE >> INTERRUPTION_VECTOR(event) & 1);
+    if (!(event & INTERRUPTION_ERROR_CODE)) {
         RULE(!has_code || free || real, "this exception needs its error code");
-        return true;
+        return NULL;
     }
     RULE(hardware, "only a hardware exception has an error code");
     RULE(!real, "no error code is delivered while CR0.PE is 0");
     RULE(has_code || free, "this exception has no error code");
-    entry_check_about(c, "VM-entry exception error code: ");
-    RULE(s->entry_exception_error_code <= 0xffff, "bits 31:16 must be 0");
-    return true;
+    return NULL;
 }
 
-static bool check_event(struct entry_check *c)
+const char *entry_check_event(struct entry_check *c)
 {
-    const struct vmx_entry_state *s = c->s;
-    unsigned type = event_type(s), vector = event_vector(s);
-    bool software =
-        type == EVENT_SOFTWARE_INTERRUPT || type == EVENT_PRIVILEGED_SOFTWARE || type == EVENT_SOFTWARE_EXCEPTION;
-    uint32_t least = s->ia32_vmx_misc & BIT(30) ? 0 : 1;
-
-    entry_check_about(c, "injected event: ");
-    RULE(type != EVENT_RESERVED, "type 1 is reserved");
-    RULE(type != EVENT_OTHER || (s->allowed_primary.one_settings & PRIMARY_MTF),
+    uint32_t event = (uint32_t)c->read(VMCS_ENTRY_INTERRUPTION);
+    unsigned type = INTERRUPTION_TYPE(event), vector = INTERRUPTION_VECTOR(event);
+    if (!(event & INTERRUPTION_VALID))
+        return NULL;
+    RULE(type != INTERRUPTION_RESERVED, "type 1 is reserved");
+    RULE(type != INTERRUPTION_OTHER || (c->cpu->processor.one_settings & PROCESSOR_MONITOR_TRAP),
          "type 7 needs a CPU with the monitor trap flag");
-    RULE(type != EVENT_NMI || vector == 2, "an NMI has vector 2");
-    RULE(type != EVENT_HARDWARE_EXCEPTION || vector <= 31, "an exception's vector is at most 31");
-    RULE(type != EVENT_OTHER || vector == 0, "type 7 has vector 0");
-    RULES(check_error_code(c));
-    entry_check_about(c, "injected event: ");
-    RULE((s->entry_interruption_information & EVENT_RESERVED_BITS) == 0, "bits 30:12 must be 0");
-    entry_check_about(c, "");
-    RULE(!software || (s->entry_instruction_length >= least && s->entry_instruction_length <= 15),
-         "VM-entry instruction length of a software event must be 1 to 15, or 0 where IA32_VMX_MISC allows");
-    return true;
+    RULE(type != INTERRUPTION_NMI || vector == 2, "an NMI has vector 2");
+    RULE(type != INTERRUPTION_HARDWARE || vector <= 31, "an exception's vector is at most 31");
+    RULE(type != INTERRUPTION_OTHER || vector == 0, "type 7 has vector 0");
+    RULE((event & EVENT_RESERVED_BITS) == 0, "bits 30:12 must be 0");
+    return broken_error_code(c, event);
 }
 
-bool entry_check_exit_and_entry(struct entry_check *c)
+/* What goes with an event: the fields beside it. */
+const char *entry_check_software_event(struct entry_check *c)
 {
-    const struct vmx_entry_state *s = c->s;
-    RULE((s->pin_based_controls & PIN_PREEMPTION_TIMER) || !(s->exit_controls & EXIT_SAVE_TIMER),
-         "save VMX-preemption timer value needs activate VMX-preemption timer");
-    RULES(entry_check_msr_area(c, "VM-exit MSR-store", s->exit_msr_store_address, s->exit_msr_store_count));
-    RULES(entry_check_msr_area(c, "VM-exit MSR-load", s->exit_msr_load_address, s->exit_msr_load_count));
-    if (injects(s))
-        RULES(check_event(c));
-    RULES(entry_check_msr_area(c, "VM-entry MSR-load", s->entry_msr_load_address, s->entry_msr_load_count));
-    RULE(!(s->entry_controls & ENTRY_TO_SMM), "entry to SMM must be 0 outside SMM");
-    RULE(!(s->entry_controls & ENTRY_DEACTIVATE_DUAL), "deactivate dual-monitor treatment must be 0 outside SMM");
-    return true;
+    uint32_t event = (uint32_t)c->read(VMCS_ENTRY_INTERRUPTION);
+    unsigned type = INTERRUPTION_TYPE(event);
+    uint64_t length = c->read(VMCS_ENTRY_LENGTH), least = c->cpu->misc & BIT(30) ? 0 : 1;
+    if (!(event & INTERRUPTION_VALID))
+        return NULL;
+    RULE(!(event & INTERRUPTION_ERROR_CODE) || c->read(VMCS_ENTRY_EXCEPTION_ERROR) <= 0xffff,
+         "exception error code: bits 31:16 must be 0");
+    RULE(type < INTERRUPTION_SOFTWARE || type > INTERRUPTION_SOFTWARE_EXCEPTION || (length >= least && length <= 15),
+         "instruction length of a software event must be 1 to 15, or 0 where IA32_VMX_MISC allows");
+    return NULL;
 }

@@ -19,7 +19,6 @@
 #define EPT_ACCESS_MASK (EPT_FINAL | 7u)
 #define EPT_READ        (EPT_FINAL | 1u)
 #define EPT_WRITE       (EPT_FINAL | 2u)
-#define RIGHTS_LONG     (1u << 13)
 
 enum { MAX_INSTRUCTION = 15, CLASS = 0xf0, APIC_PPR = 0xa0 };
 

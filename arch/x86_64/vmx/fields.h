@@ -6,11 +6,10 @@
 
 /* 16-bit fields */
 #define VMCS_VPID                   0x0000
+#define VMCS_POSTED_VECTOR          0x0002
 #define VMCS_GUEST_ES_SELECTOR      0x0800 /* then CS, SS, DS, FS, GS, LDTR, TR: + 2 each */
 #define VMCS_GUEST_CS_SELECTOR      0x0802
 #define VMCS_GUEST_SS_SELECTOR      0x0804
-#define VMCS_GUEST_LDTR_SELECTOR    0x080c
-#define VMCS_GUEST_TR_SELECTOR      0x080e
 #define VMCS_GUEST_INTERRUPT_STATUS 0x0810
 #define VMCS_HOST_ES_SELECTOR       0x0c00
 #define VMCS_HOST_CS_SELECTOR       0x0c02
@@ -24,11 +23,17 @@
 #define VMCS_IO_BITMAP_A            0x2000
 #define VMCS_IO_BITMAP_B            0x2002
 #define VMCS_MSR_BITMAP             0x2004
-#define VMCS_ENCLS_EXITING_BITMAP   0x202e
-#define VMCS_TSC_OFFSET             0x2010
+#define VMCS_EXIT_MSR_STORE         0x2006
+#define VMCS_EXIT_MSR_LOAD          0x2008
+#define VMCS_ENTRY_MSR_LOAD         0x200a
+#define VMCS_PML                    0x200e
 #define VMCS_VIRTUAL_APIC           0x2012
+#define VMCS_APIC_ACCESS            0x2014
+#define VMCS_POSTED_DESCRIPTOR      0x2016
 #define VMCS_EPT_POINTER            0x201a
 #define VMCS_EOI_EXIT0              0x201c /* then 1, 2, 3: + 2 each */
+#define VMCS_EXCEPTION_INFORMATION  0x202a
+#define VMCS_ENCLS_EXITING_BITMAP   0x202e
 #define VMCS_GUEST_PHYSICAL_ADDRESS 0x2400
 #define VMCS_LINK_POINTER           0x2800
 #define VMCS_GUEST_DEBUGCTL         0x2802
@@ -56,7 +61,6 @@
 #define VMCS_INSTRUCTION_ERROR      0x4400
 #define VMCS_EXIT_REASON            0x4402
 #define VMCS_EXIT_INTERRUPTION      0x4404
-#define VMCS_EXIT_INTERRUPTION_ERROR 0x4406
 #define VMCS_IDT_VECTORING          0x4408
 #define VMCS_IDT_VECTORING_ERROR    0x440a
 #define VMCS_EXIT_LENGTH            0x440c
@@ -78,7 +82,6 @@
 #define VMCS_CR0_SHADOW             0x6004
 #define VMCS_CR4_SHADOW             0x6006
 #define VMCS_EXIT_QUALIFICATION     0x6400
-#define VMCS_GUEST_LINEAR_ADDRESS   0x640a
 #define VMCS_GUEST_CR0              0x6800
 #define VMCS_GUEST_CR3              0x6802
 #define VMCS_GUEST_CR4              0x6804

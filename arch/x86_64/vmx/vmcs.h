@@ -16,24 +16,25 @@ enum vmcs_segment { SEGMENT_ES, SEGMENT_CS, SEGMENT_SS, SEGMENT_DS, SEGMENT_FS, 
 #define PIN_NMI_EXITING                (1u << 3)
 #define PIN_VIRTUAL_NMIS               (1u << 5)
 #define PIN_PREEMPTION_TIMER           (1u << 6)
+#define PIN_POSTED_INTERRUPTS          (1u << 7)
 
 /* "Primary Processor-Based VM-Execution Controls" */
 #define PROCESSOR_INTERRUPT_WINDOW (1u << 2)
 #define PROCESSOR_HLT_EXITING      (1u << 7)
 #define PROCESSOR_MWAIT_EXITING    (1u << 10)
 #define PROCESSOR_RDPMC_EXITING    (1u << 11)
-#define PROCESSOR_CR3_LOAD_EXITING (1u << 15)
-#define PROCESSOR_CR3_STORE_EXITING (1u << 16)
 #define PROCESSOR_CR8_LOAD_EXITING (1u << 19)
 #define PROCESSOR_CR8_STORE_EXITING (1u << 20)
 #define PROCESSOR_TPR_SHADOW       (1u << 21)
 #define PROCESSOR_NMI_WINDOW       (1u << 22)
 #define PROCESSOR_IO_BITMAPS       (1u << 25)
+#define PROCESSOR_MONITOR_TRAP     (1u << 27)
 #define PROCESSOR_MSR_BITMAPS      (1u << 28)
 #define PROCESSOR_MONITOR_EXITING  (1u << 29)
 #define PROCESSOR_SECONDARY        (1u << 31)
 
 /* "Secondary Processor-Based VM-Execution Controls" */
+#define SECONDARY_APIC_ACCESSES      (1u << 0)
 #define SECONDARY_EPT                (1u << 1)
 #define SECONDARY_RDTSCP             (1u << 3)
 #define SECONDARY_X2APIC             (1u << 4)
@@ -44,6 +45,9 @@ enum vmcs_segment { SEGMENT_ES, SEGMENT_CS, SEGMENT_SS, SEGMENT_DS, SEGMENT_FS, 
 #define SECONDARY_INTERRUPT_DELIVERY (1u << 9)
 #define SECONDARY_INVPCID            (1u << 12)
 #define SECONDARY_ENCLS_EXITING      (1u << 15)
+#define SECONDARY_PML                (1u << 17)
+#define SECONDARY_EPT_EXCEPTION      (1u << 18)
+#define SECONDARY_MODE_BASED_EXECUTE (1u << 22)
 
 /* "Primary VM-Exit Controls" */
 #define EXIT_CONTROL_SAVE_DEBUG   (1u << 2)
@@ -58,6 +62,8 @@ enum vmcs_segment { SEGMENT_ES, SEGMENT_CS, SEGMENT_SS, SEGMENT_DS, SEGMENT_FS, 
 /* "VM-Entry Controls" */
 #define ENTRY_CONTROL_LOAD_DEBUG  (1u << 2)
 #define ENTRY_CONTROL_IA32E       (1u << 9)
+#define ENTRY_CONTROL_TO_SMM      (1u << 10)
+#define ENTRY_CONTROL_DEACTIVATE_DUAL (1u << 11)
 #define ENTRY_CONTROL_LOAD_PAT    (1u << 14)
 #define ENTRY_CONTROL_LOAD_EFER   (1u << 15)
 
@@ -66,8 +72,8 @@ enum vmcs_segment { SEGMENT_ES, SEGMENT_CS, SEGMENT_SS, SEGMENT_DS, SEGMENT_FS, 
 #define INTERRUPTION_ERROR_CODE    (1u << 11)
 #define INTERRUPTION_TYPE(i)       (((i) >> 8) & 7u)
 #define INTERRUPTION_VECTOR(i)     ((i) & 0xffu)
-enum { INTERRUPTION_EXTERNAL = 0, INTERRUPTION_NMI = 2, INTERRUPTION_HARDWARE = 3, INTERRUPTION_SOFTWARE = 4,
-       INTERRUPTION_PRIVILEGED_SOFTWARE = 5, INTERRUPTION_SOFTWARE_EXCEPTION = 6 };
+enum { INTERRUPTION_EXTERNAL, INTERRUPTION_RESERVED, INTERRUPTION_NMI, INTERRUPTION_HARDWARE, INTERRUPTION_SOFTWARE,
+       INTERRUPTION_PRIVILEGED_SOFTWARE, INTERRUPTION_SOFTWARE_EXCEPTION, INTERRUPTION_OTHER };
 
 /* "Exit Qualification for EPT Violations": a linear address was translated, and what it led to is what was refused. */
 #define EPT_FINAL 0x180u
@@ -75,15 +81,18 @@ enum { INTERRUPTION_EXTERNAL = 0, INTERRUPTION_NMI = 2, INTERRUPTION_HARDWARE = 
 /* "Guest Non-Register State": interruptibility */
 #define INTERRUPTIBILITY_STI    (1u << 0)
 #define INTERRUPTIBILITY_MOV_SS (1u << 1)
+#define INTERRUPTIBILITY_SMI    (1u << 2)
 #define INTERRUPTIBILITY_NMI    (1u << 3)
-enum { ACTIVITY_ACTIVE = 0, ACTIVITY_HLT = 1 };
+enum { ACTIVITY_ACTIVE, ACTIVITY_HLT, ACTIVITY_SHUTDOWN, ACTIVITY_WAIT_SIPI };
 
 /* "Extended-Page-Table Pointer (EPTP)" */
 #define EPTP_WRITE_BACK   6u
 #define EPTP_WALK_4       (3u << 3)
 
 /* Segment access rights, "Guest Register State" */
-#define RIGHTS_UNUSABLE (1u << 16)
+#define RIGHTS_LONG      (1u << 13)
+#define RIGHTS_DEFAULT32 (1u << 14)
+#define RIGHTS_UNUSABLE  (1u << 16)
 
 /* A field that does not exist reads as 0 and a write to it is lost: both are errors of ours, shown by the entry check. */
 static inline uint64_t vmcs_read(uint32_t field)
