@@ -7,7 +7,7 @@
  *
  * The fast path answers the hottest exits before anything general is touched: the registers that it does not use stay the guest's.
  * Its budget, in instructions from the guest's own to the guest's next, which `make bench` checks:
- *     hypercall 0   40      CPUID, cached leaf   49      RDMSR, WRMSR of a constant   51, 42
+ *     hypercall 0   40      CPUID, cached leaf   48      RDMSR, WRMSR of a constant   51, 42
  *     by way of C (vmx/fast_exit.c): UART byte   90 to 119    IPI   86    IOAPIC register   about 295
  *     local APIC model: end of interrupt   132    TSC deadline   140    its interrupt   about 210
  *     where the CPU takes vectors by itself (vmx/virtual_apic.c): end of interrupt   no exit    HLT   about 90
@@ -21,14 +21,13 @@
 #error "the exit path takes the stack pointer for the vCPU"
 #endif
 
-#define GPR(i) (8 * (i) - 128)(%rsp)
-#define RAX 0
-#define RCX 1
-#define RDX 2
-#define RBX 3
-#define RBP 5
-#define RSI 6
-#define RDI 7
+/* Where each register's slot lies in vcpu->gpr: at_rax and so on. */
+.set slot, 0
+.irp register, rax, rcx, rdx, rbx, rsp, rbp, rsi, rdi, r8, r9, r10, r11, r12, r13, r14, r15
+    .set at_\register, slot
+    .set slot, slot + 8
+.endr
+#define GPR(register) (at_##register - 128)(%rsp)
 #define FIELD(offset) (offset - 128)(%rsp)
 #define FIELD_AT(offset, index, scale) (offset - 128)(%rsp, index, scale)
 
@@ -37,12 +36,9 @@
     .globl vmx_enter
 /* enum vmx_entered vmx_enter(struct vcpu *vcpu, bool launched) */
 vmx_enter:
-    push %rbx
-    push %rbp
-    push %r12
-    push %r13
-    push %r14
-    push %r15
+    .irp register, rbx, rbp, r12, r13, r14, r15
+    push %\register
+    .endr
     lea 128(%rdi), %rax
     push %rax                           /* what RSP is on the fast path: see CALL_C */
     mov %rsp, VCPU_HOST_RSP(%rdi)
@@ -50,21 +46,9 @@ window_full:
     cmpl $0, %gs:PERCPU_KICKED          /* an NMI from here to the entry lands at kicked_full */
     jne kicked_full
     test %sil, %sil
-    mov 8 * RAX(%rdi), %rax
-    mov 8 * RCX(%rdi), %rcx
-    mov 8 * RDX(%rdi), %rdx
-    mov 8 * RBX(%rdi), %rbx
-    mov 8 * RBP(%rdi), %rbp
-    mov 8 * RSI(%rdi), %rsi
-    mov 8 * 8(%rdi), %r8
-    mov 8 * 9(%rdi), %r9
-    mov 8 * 10(%rdi), %r10
-    mov 8 * 11(%rdi), %r11
-    mov 8 * 12(%rdi), %r12
-    mov 8 * 13(%rdi), %r13
-    mov 8 * 14(%rdi), %r14
-    mov 8 * 15(%rdi), %r15
-    mov 8 * RDI(%rdi), %rdi
+    .irp register, rax, rcx, rdx, rbx, rbp, rsi, r8, r9, r10, r11, r12, r13, r14, r15, rdi
+    mov at_\register(%rdi), %\register
+    .endr
     jz 1f
     vmresume
     jmp window_full_end
@@ -99,38 +83,23 @@ leave_full:
     vmwrite %rdx, %rcx
 .endm
 
+.macro SAVE registers:vararg
+    .irp register, \registers
+    mov %\register, GPR(\register)
+    .endr
+.endm
+.macro LOAD registers:vararg
+    .irp register, \registers
+    mov GPR(\register), %\register
+    .endr
+.endm
 /* Registers that a C function may change, beside RAX, RCX and RDX; those that it keeps. RSP is in the VMCS. */
-.macro SAVE_VOLATILE
-    mov %rsi, GPR(RSI)
-    mov %rdi, GPR(RDI)
-    mov %r8, GPR(8)
-    mov %r9, GPR(9)
-    mov %r10, GPR(10)
-    mov %r11, GPR(11)
-.endm
-.macro SAVE_REST
-    mov %rbx, GPR(RBX)
-    mov %rbp, GPR(RBP)
-    mov %r12, GPR(12)
-    mov %r13, GPR(13)
-    mov %r14, GPR(14)
-    mov %r15, GPR(15)
-.endm
-.macro LOAD_VOLATILE
-    mov GPR(RSI), %rsi
-    mov GPR(RDI), %rdi
-    mov GPR(8), %r8
-    mov GPR(9), %r9
-    mov GPR(10), %r10
-    mov GPR(11), %r11
-    mov GPR(RAX), %rax
-    mov GPR(RCX), %rcx
-    mov GPR(RDX), %rdx
-.endm
+#define VOLATILE rsi, rdi, r8, r9, r10, r11
+#define REST rbx, rbp, r12, r13, r14, r15
 
 /* Calls bool function(struct vcpu *) of fast_exit.c with all saved that it may change; false: the slow way. */
 .macro CALL_C function
-    SAVE_VOLATILE
+    SAVE VOLATILE
     lea -128(%rsp), %rdi
     mov VCPU_HOST_RSP(%rdi), %rsp
     call \function
@@ -142,22 +111,15 @@ leave_full:
 .macro CALL_C_AND_ADVANCE function, counter
     CALL_C \function
     incq FIELD(\counter)
-    mov $VMCS_EXIT_LENGTH, %eax
-    vmread %rax, %rax
-    mov $VMCS_GUEST_RIP, %ecx
-    vmread %rcx, %rdx
-    add %rax, %rdx
-    vmwrite %rdx, %rcx
-    LOAD_VOLATILE
-    jmp resume
+    jmp advance
 .endm
 
     .balign 16
     .globl vmx_exit_landing
 vmx_exit_landing:
-    mov %rax, GPR(RAX)
-    mov %rcx, GPR(RCX)
-    mov %rdx, GPR(RDX)
+    mov %rax, GPR(rax)
+    mov %rcx, GPR(rcx)
+    mov %rdx, GPR(rdx)
     mov $VMCS_EXIT_REASON, %eax
     vmread %rax, %rax
     cmp $VMX_REASON_IO, %eax            /* the hottest first */
@@ -172,7 +134,7 @@ vmx_exit_landing:
     jne not_rdmsr
 
 fast_rdmsr:
-    mov GPR(RCX), %eax
+    mov GPR(rcx), %eax
     cmp $(MSR_CACHE_END - 1), %eax
     ja fast_rdmsr_c
     movzbl FIELD_AT(VCPU_MSR_SLOTS, %rax, 1), %eax
@@ -180,7 +142,7 @@ fast_rdmsr:
     jnc fast_rdmsr_c
     ADVANCE_OR slow
     incq FIELD(VCPU_EXITS_MSR_READ)
-    mov GPR(RCX), %rcx
+    mov GPR(rcx), %rcx
     mov %ecx, %edx
     movzbl FIELD_AT(VCPU_MSR_SLOTS, %rdx, 1), %edx
     mov FIELD_AT(VCPU_MSR_VALUES, %rdx, 8), %rdx
@@ -189,7 +151,7 @@ fast_rdmsr:
     jmp resume
 
 fast_wrmsr:
-    mov GPR(RCX), %eax
+    mov GPR(rcx), %eax
     cmp $(MSR_CACHE_END - 1), %eax
     ja fast_wrmsr_c
     movzbl FIELD_AT(VCPU_MSR_SLOTS, %rax, 1), %eax
@@ -197,9 +159,9 @@ fast_wrmsr:
     jnc slow
     ADVANCE_OR slow
     incq FIELD(VCPU_EXITS_MSR_WRITE)
-    mov GPR(RAX), %rax
-    mov GPR(RCX), %rcx
-    mov GPR(RDX), %rdx
+    mov GPR(rax), %rax
+    mov GPR(rcx), %rcx
+    mov GPR(rdx), %rdx
     jmp resume
 
 fast_wrmsr_c:
@@ -210,31 +172,41 @@ fast_port:
     CALL_C_AND_ADVANCE vmx_fast_port, VCPU_EXITS_PORT
 
 fast_hypercall:
-    cmpq $0, GPR(RAX)                   /* HYPERCALL_NOTHING answers itself */
+    cmpq $0, GPR(rax)                   /* HYPERCALL_NOTHING answers itself */
     jne slow
     ADVANCE_OR slow
     incq FIELD(VCPU_EXITS_HYPERCALL)
     xor %eax, %eax
-    mov GPR(RCX), %rcx
-    mov GPR(RDX), %rdx
+    mov GPR(rcx), %rcx
+    mov GPR(rdx), %rdx
     jmp resume
 
 fast_cpuid:
-    mov GPR(RAX), %eax
+    mov GPR(rax), %eax
     cmp $(CPUID_CACHE_LEAVES - 1), %eax
     ja slow
     bt %eax, FIELD(VCPU_CPUID_VALID)
     jnc slow
     ADVANCE_OR slow
     incq FIELD(VCPU_EXITS_CPUID)
-    mov GPR(RAX), %edx
+    mov GPR(rax), %edx
     shl $4, %edx
-    lea FIELD(VCPU_CPUID_REGS), %rcx
-    add %rcx, %rdx
-    mov 0(%rdx), %eax
-    mov 4(%rdx), %ebx
-    mov 8(%rdx), %ecx
-    mov 12(%rdx), %edx
+    mov FIELD_AT(VCPU_CPUID_REGS, %rdx, 1), %eax
+    mov FIELD_AT(VCPU_CPUID_REGS + 4, %rdx, 1), %ebx
+    mov FIELD_AT(VCPU_CPUID_REGS + 8, %rdx, 1), %ecx
+    mov FIELD_AT(VCPU_CPUID_REGS + 12, %rdx, 1), %edx
+    jmp resume
+
+/* The ends of what C has answered: the guest goes past its instruction; it gets back what C may have changed. */
+advance:
+    mov $VMCS_EXIT_LENGTH, %eax
+    vmread %rax, %rax
+    mov $VMCS_GUEST_RIP, %ecx
+    vmread %rcx, %rdx
+    add %rax, %rdx
+    vmwrite %rdx, %rcx
+load_volatile:
+    LOAD VOLATILE, rax, rcx, rdx
 /* All of the guest's registers are in the CPU. An NMI from here to the entry lands at kicked_fast. */
 resume:
     cmpl $0, %gs:PERCPU_KICKED
@@ -254,26 +226,18 @@ not_rdmsr:
     jne slow
     CALL_C vmx_fast_interrupt
     incq FIELD(VCPU_EXITS_INTERRUPT)
-    LOAD_VOLATILE
-    jmp resume
+    jmp load_volatile
 
 fast_halt:
     CALL_C vmx_fast_halt
     incq FIELD(VCPU_EXITS_HALT)
-    LOAD_VOLATILE
-    jmp resume
+    jmp load_volatile
 
 fast_memory:
-    SAVE_REST                           /* the instruction may name any register */
+    SAVE REST                           /* the instruction may name any register */
     CALL_C vmx_fast_memory
-    mov GPR(RBX), %rbx
-    mov GPR(RBP), %rbp
-    mov GPR(12), %r12
-    mov GPR(13), %r13
-    mov GPR(14), %r14
-    mov GPR(15), %r15
-    LOAD_VOLATILE
-    jmp resume
+    LOAD REST
+    jmp load_volatile
 
 /* Everything else: the rest of the registers is saved, and vmx_enter returns. Each way in knows what is saved already. */
 slow:
@@ -283,28 +247,25 @@ slow_saved:
     xor %eax, %eax                      /* all that C may change is saved */
     jmp save_rest
 kicked_fast:
-    mov %rax, GPR(RAX)
+    mov %rax, GPR(rax)
     mov $2, %eax                        /* VMX_KICKED */
     jmp save_all
 slow_failed:
-    mov %rax, GPR(RAX)
+    mov %rax, GPR(rax)
     mov $1, %eax                        /* VMX_FAILED */
 save_all:
-    mov %rcx, GPR(RCX)
-    mov %rdx, GPR(RDX)
+    mov %rcx, GPR(rcx)
+    mov %rdx, GPR(rdx)
 save_volatile:
-    SAVE_VOLATILE
+    SAVE VOLATILE
 save_rest:
-    SAVE_REST
+    SAVE REST
     mov FIELD(VCPU_HOST_RSP), %rsp
 return:
     add $8, %rsp
-    pop %r15
-    pop %r14
-    pop %r13
-    pop %r12
-    pop %rbp
-    pop %rbx
+    .irp register, r15, r14, r13, r12, rbp, rbx
+    pop %\register
+    .endr
     ret
 
     TRAP_WINDOW VECTOR_NMI, window_full, window_full_end, kicked_full
