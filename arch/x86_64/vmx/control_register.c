@@ -14,6 +14,9 @@
 /* Accepted and shown, kept set in the CPU whatever the guest writes. */
 #define CR4_SHOWN CR4_MCE
 
+/* "Exit Qualification for Control-Register Accesses" */
+enum { MOV_TO, MOV_FROM, CLTS, LMSW };
+
 /* Reserved bits of a PAE page-directory-pointer-table entry that must be 0 when it is present. */
 #define PDPTE_RESERVED 0xfff00000000001e6ull
 
@@ -66,67 +69,76 @@ static void long_mode_set(uint64_t efer, bool on)
 }
 
 /* SDM vol. 2, "MOV - Move to/from Control Registers", protected mode exceptions. */
-static bool cr0_write_guest(struct vcpu *vcpu, uint64_t value)
+static bool cr0_write_guest(struct vcpu *vcpu, const struct vcpu_state_view *now, uint64_t value)
 {
-    struct vcpu_state_view now;
-    vmx_vcpu_view(vcpu, &now);
     value = (value & (0xffffffffull & vmx_capability.cr0_fixed1)) | CR0_ET;
-    bool paging_on = (value & CR0_PG) && !(now.cr0 & CR0_PG);
-    bool paging_off = !(value & CR0_PG) && (now.cr0 & CR0_PG);
+    bool paging_on = (value & CR0_PG) && !(now->cr0 & CR0_PG);
+    bool paging_off = !(value & CR0_PG) && (now->cr0 & CR0_PG);
 
     if (((value & CR0_PG) && !(value & CR0_PE)) || ((value & CR0_NW) && !(value & CR0_CD)))
         return false;
-    if (paging_on && (now.efer & EFER_LME) && (!(now.cr4 & CR4_PAE) || now.cs_long))
+    if (paging_on && (now->efer & EFER_LME) && (!(now->cr4 & CR4_PAE) || now->cs_long))
         return false;
-    if (paging_off && ((now.cr4 & CR4_PCIDE) || now.cs_long))
+    if (paging_off && ((now->cr4 & CR4_PCIDE) || now->cs_long))
         return false;
-    if (pae_paging(value, now.cr4, now.efer) && ((value ^ now.cr0) & (CR0_PG | CR0_CD | CR0_NW)) && !pdptes_load(vcpu))
+    if (pae_paging(value, now->cr4, now->efer) && ((value ^ now->cr0) & (CR0_PG | CR0_CD | CR0_NW)) && !pdptes_load(vcpu))
         return false;
-    if (now.efer & EFER_LME)
+    if (now->efer & EFER_LME)
         if (paging_on || paging_off)
-            long_mode_set(now.efer, paging_on);
+            long_mode_set(now->efer, paging_on);
     vmx_cr0_set(value);
     return true;
 }
 
-static bool cr4_write_guest(struct vcpu *vcpu, uint64_t value)
+static bool cr4_write_guest(struct vcpu *vcpu, const struct vcpu_state_view *now, uint64_t value)
 {
-    struct vcpu_state_view now;
-    vmx_vcpu_view(vcpu, &now);
-    bool long_mode = now.efer & EFER_LMA;
+    bool long_mode = now->efer & EFER_LMA;
     if (value & ~((CR4_GUEST_OWNS & vmx_capability.cr4_fixed1) | CR4_SHOWN))
         return false;
     if (long_mode && !(value & CR4_PAE))
         return false;
-    if ((value & ~now.cr4 & CR4_PCIDE) && (!long_mode || (now.cr3 & 0xfff) != 0))
+    if ((value & ~now->cr4 & CR4_PCIDE) && (!long_mode || (now->cr3 & 0xfff) != 0))
         return false;
-    if (pae_paging(now.cr0, value, now.efer) && ((value ^ now.cr4) & (CR4_PAE | CR4_PSE | CR4_PGE | CR4_SMEP)) &&
+    if (pae_paging(now->cr0, value, now->efer) && ((value ^ now->cr4) & (CR4_PAE | CR4_PSE | CR4_PGE | CR4_SMEP)) &&
         !pdptes_load(vcpu))
         return false;
     vmx_cr4_set(value);
     return true;
 }
 
-/* "Exit Qualification for Control-Register Accesses" */
-bool vmx_control_register_exit(struct vcpu *vcpu, uint64_t qualification)
+/* Carries out what exited, but for CR8. False: #GP. */
+static bool carry_out(struct vcpu *vcpu, const struct exit *exit, unsigned access)
 {
-    enum { MOV_TO, MOV_FROM, CLTS, LMSW };
-    unsigned number = qualification & 15, access = (qualification >> 4) & 3, reg = (qualification >> 8) & 15;
-    uint64_t value = reg == GPR_RSP ? vmcs_read(VMCS_GUEST_RSP) : vcpu->gpr[reg];
     struct vcpu_state_view now;
-    vmx_vcpu_view(vcpu, &now);
-    if (!now.cs_long)
-        value &= 0xffffffff;
-
+    vmx_vcpu_view(vcpu, &now); /* the guest's RSP among the general registers too */
+    uint64_t value = now.cs_long ? vcpu->gpr[exit->gpr] : (uint32_t)vcpu->gpr[exit->gpr];
     if (access == CLTS)
-        return cr0_write_guest(vcpu, now.cr0 & ~CR0_TS);
+        return cr0_write_guest(vcpu, &now, now.cr0 & ~CR0_TS);
     if (access == LMSW) /* sets PE, never clears it */
-        return cr0_write_guest(vcpu, (now.cr0 & ~0xeull) | ((qualification >> 16) & 15));
-    if (access == MOV_TO && (value >> 32) != 0)
+        return cr0_write_guest(vcpu, &now, (now.cr0 & ~0xeull) | ((exit->raw_detail >> 16) & 15));
+    if (access != MOV_TO || (value >> 32) != 0)
         return false; /* both registers: the upper half is reserved */
-    if (access == MOV_TO && number == 0)
-        return cr0_write_guest(vcpu, value);
-    if (access == MOV_TO && number == 4)
-        return cr4_write_guest(vcpu, value);
-    return false; /* nothing else was asked to exit */
+    if (exit->address == 0)
+        return cr0_write_guest(vcpu, &now, value);
+    return exit->address == 4 && cr4_write_guest(vcpu, &now, value); /* nothing else was asked to exit */
+}
+
+bool vmx_control_register_exit(struct vcpu *vcpu, struct exit *exit)
+{
+    uint64_t q = vmcs_read(VMCS_EXIT_QUALIFICATION);
+    unsigned access = (q >> 4) & 3;
+    exit->raw_detail = q;
+    exit->address = q & 15;
+    exit->write = access == MOV_TO;
+    exit->gpr = (q >> 8) & 15;
+    if (exit->address == 8) {
+        vcpu->gpr[GPR_RSP] = vmcs_read(VMCS_GUEST_RSP);
+        return true;
+    }
+    vcpu->stats.exits[EXIT_CONTROL_REGISTER]++;
+    if (carry_out(vcpu, exit, access))
+        vmx_backend_advance(vcpu, exit);
+    else
+        vmx_inject(VECTOR_GP, INTERRUPTION_HARDWARE, true, 0);
+    return false;
 }

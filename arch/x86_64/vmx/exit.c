@@ -11,12 +11,12 @@
 void trap_nmi_unblock(void); /* trap_entry.S */
 
 #define REASON_ENTRY_FAILURE (1u << 31)
+#define REASON_NONE          35u /* the manual has none of this number */
 #define DR6_BREAKPOINTS      0xfull
 #define DR6_BD               (1ull << 13)
 #define DR6_BS               (1ull << 14)
 #define DR7_GD               (1ull << 13)
 #define DEBUGCTL_LBR         1ull
-enum { VECTOR_DB = 1, VECTOR_UD = 6, VECTOR_GP = 13, VECTOR_AC = 17, VECTOR_MC = 18 };
 
 void vmx_inject(uint8_t vector, unsigned type, bool has_error, uint32_t error)
 {
@@ -68,7 +68,6 @@ static bool exception_decode(struct exit *exit)
         exit->kind = EXIT_KICK;
         return true;
     }
-    exit->kind = EXIT_EXCEPTION;
     exit->vector = (uint8_t)INTERRUPTION_VECTOR(info);
     if (exit->vector == VECTOR_DB) {
         debug_exception_return(INTERRUPTION_TYPE(info));
@@ -85,7 +84,6 @@ static bool exception_decode(struct exit *exit)
 static void io_decode(const struct vcpu *vcpu, struct exit *exit)
 {
     uint64_t q = vmcs_read(VMCS_EXIT_QUALIFICATION);
-    exit->kind = EXIT_PORT;
     exit->size = (uint8_t)((q & 7) + 1);
     exit->write = !(q & (1u << 3));
     exit->string = q & (1u << 4);
@@ -94,18 +92,10 @@ static void io_decode(const struct vcpu *vcpu, struct exit *exit)
     exit->value = vcpu->gpr[GPR_RAX];
 }
 
-static void msr_decode(const struct vcpu *vcpu, struct exit *exit, bool write)
-{
-    exit->kind = write ? EXIT_MSR_WRITE : EXIT_MSR_READ;
-    exit->address = (uint32_t)vcpu->gpr[GPR_RCX];
-    exit->value = vcpu->gpr[GPR_RDX] << 32 | (uint32_t)vcpu->gpr[GPR_RAX];
-}
-
 /* "Exit Qualification for EPT Violations" */
 static void memory_decode(struct exit *exit)
 {
     uint64_t q = vmcs_read(VMCS_EXIT_QUALIFICATION);
-    exit->kind = EXIT_MEMORY;
     exit->write = q & 2;
     exit->fetch = q & 4;
     exit->own = (q & EPT_FINAL) == EPT_FINAL;
@@ -113,35 +103,83 @@ static void memory_decode(struct exit *exit)
     exit->raw_detail = q;
 }
 
-static bool control_register_handle(struct vcpu *vcpu, struct exit *exit)
+/* What a reason is in neutral words; the vector of what an instruction that a guest may not have raises. */
+static const struct {
+    uint8_t kind, vector;
+} decoded[] = {
+    [VMX_REASON_EXCEPTION_OR_NMI] = {EXIT_EXCEPTION, 0},
+    [VMX_REASON_EXTERNAL_INTERRUPT] = {EXIT_INTERRUPT, 0},
+    [VMX_REASON_TRIPLE_FAULT] = {EXIT_TRIPLE_FAULT, 0},
+    [VMX_REASON_INTERRUPT_WINDOW] = {EXIT_INTERRUPT_WINDOW, 0},
+    [VMX_REASON_NMI_WINDOW] = {EXIT_NMI_WINDOW, 0},
+    [VMX_REASON_TASK_SWITCH] = {EXIT_TASK_SWITCH, 0},
+    [VMX_REASON_CPUID] = {EXIT_CPUID, 0},
+    [VMX_REASON_GETSEC] = {EXIT_INSTRUCTION, VECTOR_UD},
+    [VMX_REASON_HLT] = {EXIT_HALT, 0},
+    [VMX_REASON_INVD] = {EXIT_CACHE, 0},
+    [VMX_REASON_RDPMC] = {EXIT_INSTRUCTION, VECTOR_GP},
+    [VMX_REASON_RSM] = {EXIT_INSTRUCTION, VECTOR_UD},
+    [VMX_REASON_VMCALL] = {EXIT_HYPERCALL, 0},
+    [VMX_REASON_VMCLEAR... VMX_REASON_VMXON] = {EXIT_INSTRUCTION, VECTOR_UD},
+    [VMX_REASON_CONTROL_REGISTER] = {EXIT_CONTROL_REGISTER, 0},
+    [VMX_REASON_IO] = {EXIT_PORT, 0},
+    [VMX_REASON_RDMSR] = {EXIT_MSR_READ, 0},
+    [VMX_REASON_WRMSR] = {EXIT_MSR_WRITE, 0},
+    [VMX_REASON_MWAIT] = {EXIT_INSTRUCTION, VECTOR_UD},
+    [VMX_REASON_MONITOR] = {EXIT_INSTRUCTION, VECTOR_UD},
+    [VMX_REASON_TPR_BELOW_THRESHOLD] = {EXIT_INTERRUPT_WINDOW, 0},
+    [VMX_REASON_VIRTUAL_EOI] = {EXIT_INTERRUPT_ENDED, 0},
+    [VMX_REASON_EPT_VIOLATION] = {EXIT_MEMORY, 0},
+    [VMX_REASON_INVEPT] = {EXIT_INSTRUCTION, VECTOR_UD},
+    [VMX_REASON_PREEMPTION_TIMER] = {EXIT_TIMER, 0},
+    [VMX_REASON_INVVPID] = {EXIT_INSTRUCTION, VECTOR_UD},
+    [VMX_REASON_WBINVD] = {EXIT_CACHE, 0},
+    [VMX_REASON_XSETBV] = {EXIT_XSETBV, 0},
+    [VMX_REASON_APIC_WRITE] = {EXIT_APIC_WRITTEN, 0},
+    [VMX_REASON_ENCLS] = {EXIT_INSTRUCTION, VECTOR_UD},
+};
+
+/* What an exit of a kind comes with. False: dealt with. */
+static bool details_decode(struct vcpu *vcpu, struct exit *exit, unsigned kind)
 {
-    exit->kind = EXIT_CONTROL_REGISTER;
-    exit->raw_detail = vmcs_read(VMCS_EXIT_QUALIFICATION);
-    exit->address = exit->raw_detail & 15;
-    exit->write = (exit->raw_detail & 0x30) == 0;
-    exit->gpr = (exit->raw_detail >> 8) & 15;
-    if (exit->address == 8) {
-        vcpu->gpr[GPR_RSP] = vmcs_read(VMCS_GUEST_RSP);
-        return true;
+    switch (kind) {
+    case EXIT_EXCEPTION:
+        return exception_decode(exit);
+    case EXIT_CONTROL_REGISTER:
+        return vmx_control_register_exit(vcpu, exit);
+    case EXIT_INTERRUPT:
+        if (vmcs_read(VMCS_EXIT_INTERRUPTION) & INTERRUPTION_VALID)
+            apic_interrupted(); /* the exit has acknowledged it */
+        break;
+    case EXIT_TASK_SWITCH: /* "Exit Qualification for Task Switches" */
+        exit->address = vmcs_read(VMCS_EXIT_QUALIFICATION) & 0xffff;
+        break;
+    case EXIT_INTERRUPT_ENDED:
+        exit->vector = (uint8_t)vmcs_read(VMCS_EXIT_QUALIFICATION);
+        break;
+    case EXIT_APIC_WRITTEN:
+        exit->address = vmcs_read(VMCS_EXIT_QUALIFICATION) & (PAGE_SIZE - 1);
+        break;
+    case EXIT_PORT:
+        io_decode(vcpu, exit);
+        break;
+    case EXIT_MSR_READ:
+    case EXIT_MSR_WRITE:
+        exit->address = (uint32_t)vcpu->gpr[GPR_RCX];
+        exit->value = vcpu->gpr[GPR_RDX] << 32 | (uint32_t)vcpu->gpr[GPR_RAX];
+        break;
+    case EXIT_XSETBV:
+        exit->value = vcpu->gpr[GPR_RDX] << 32 | (uint32_t)vcpu->gpr[GPR_RAX];
+        break;
+    case EXIT_MEMORY:
+        memory_decode(exit);
+        break;
+    case EXIT_KICK: /* a reason that the table does not have */
+        exit->kind = EXIT_UNKNOWN;
+        exit->raw_detail = vmcs_read(VMCS_EXIT_QUALIFICATION);
+        break;
     }
-    vcpu->stats.exits[EXIT_CONTROL_REGISTER]++;
-    if (vmx_control_register_exit(vcpu, exit->raw_detail))
-        vmx_backend_advance(vcpu, exit);
-    else
-        vmx_inject(VECTOR_GP, INTERRUPTION_HARDWARE, true, 0);
-    return false;
-}
-
-static bool plain(struct exit *exit, enum exit_kind kind)
-{
-    exit->kind = kind;
     return true;
-}
-
-static bool refused_instruction(struct exit *exit, uint8_t vector)
-{
-    exit->vector = vector;
-    return plain(exit, EXIT_INSTRUCTION);
 }
 
 bool vmx_exit_decode(struct vcpu *vcpu, struct exit *exit)
@@ -149,79 +187,19 @@ bool vmx_exit_decode(struct vcpu *vcpu, struct exit *exit)
     uint32_t reason = (uint32_t)vmcs_read(VMCS_EXIT_REASON);
     memset(exit, 0, sizeof *exit);
     exit->raw_reason = reason;
-    if ((reason & 0xffff) == VMX_REASON_MACHINE_CHECK_AT_ENTRY) {
-        exit->vector = VECTOR_MC;
-        return plain(exit, EXIT_EXCEPTION);
-    }
     if (reason & REASON_ENTRY_FAILURE) {
+        bool machine_check = (reason & 0xffff) == VMX_REASON_MACHINE_CHECK_AT_ENTRY;
+        exit->kind = machine_check ? EXIT_EXCEPTION : EXIT_ENTRY_FAILED;
+        exit->vector = machine_check ? VECTOR_MC : 0;
         exit->raw_detail = vmcs_read(VMCS_EXIT_QUALIFICATION);
-        return plain(exit, EXIT_ENTRY_FAILED);
+        return true;
     }
     exit->length = (uint8_t)vmcs_read(VMCS_EXIT_LENGTH);
     vectoring_replay();
-
-    switch (reason & 0xffff) {
-    case VMX_REASON_EXCEPTION_OR_NMI:
-        return exception_decode(exit);
-    case VMX_REASON_EXTERNAL_INTERRUPT:
-        if (vmcs_read(VMCS_EXIT_INTERRUPTION) & INTERRUPTION_VALID)
-            apic_interrupted(); /* the exit has acknowledged it */
-        return plain(exit, EXIT_INTERRUPT);
-    case VMX_REASON_TRIPLE_FAULT:
-        return plain(exit, EXIT_TRIPLE_FAULT);
-    case VMX_REASON_TASK_SWITCH: /* "Exit Qualification for Task Switches" */
-        exit->address = vmcs_read(VMCS_EXIT_QUALIFICATION) & 0xffff;
-        return plain(exit, EXIT_TASK_SWITCH);
-    case VMX_REASON_INTERRUPT_WINDOW:
-    case VMX_REASON_TPR_BELOW_THRESHOLD:
-        return plain(exit, EXIT_INTERRUPT_WINDOW);
-    case VMX_REASON_VIRTUAL_EOI:
-        exit->vector = (uint8_t)vmcs_read(VMCS_EXIT_QUALIFICATION);
-        return plain(exit, EXIT_INTERRUPT_ENDED);
-    case VMX_REASON_APIC_WRITE:
-        exit->address = vmcs_read(VMCS_EXIT_QUALIFICATION) & (PAGE_SIZE - 1);
-        return plain(exit, EXIT_APIC_WRITTEN);
-    case VMX_REASON_NMI_WINDOW:
-        return plain(exit, EXIT_NMI_WINDOW);
-    case VMX_REASON_CPUID:
-        return plain(exit, EXIT_CPUID);
-    case VMX_REASON_HLT:
-        return plain(exit, EXIT_HALT);
-    case VMX_REASON_INVD:
-    case VMX_REASON_WBINVD:
-        return plain(exit, EXIT_CACHE);
-    case VMX_REASON_VMCALL:
-        return plain(exit, EXIT_HYPERCALL);
-    case VMX_REASON_CONTROL_REGISTER:
-        return control_register_handle(vcpu, exit);
-    case VMX_REASON_IO:
-        io_decode(vcpu, exit);
-        return true;
-    case VMX_REASON_RDMSR:
-    case VMX_REASON_WRMSR:
-        msr_decode(vcpu, exit, (reason & 0xffff) == VMX_REASON_WRMSR);
-        return true;
-    case VMX_REASON_EPT_VIOLATION:
-        memory_decode(exit);
-        return true;
-    case VMX_REASON_PREEMPTION_TIMER:
-        return plain(exit, EXIT_TIMER);
-    case VMX_REASON_XSETBV:
-        exit->value = vcpu->gpr[GPR_RDX] << 32 | (uint32_t)vcpu->gpr[GPR_RAX];
-        return plain(exit, EXIT_XSETBV);
-    case VMX_REASON_RDPMC:
-        return refused_instruction(exit, VECTOR_GP);
-    case VMX_REASON_GETSEC:
-    case VMX_REASON_RSM:
-    case VMX_REASON_VMCLEAR ... VMX_REASON_VMXON:
-    case VMX_REASON_MWAIT:
-    case VMX_REASON_MONITOR:
-    case VMX_REASON_INVEPT:
-    case VMX_REASON_INVVPID:
-    case VMX_REASON_ENCLS:
-        return refused_instruction(exit, VECTOR_UD);
-    default:
-        exit->raw_detail = vmcs_read(VMCS_EXIT_QUALIFICATION);
-        return plain(exit, EXIT_UNKNOWN);
-    }
+    reason &= 0xffff;
+    if (reason >= array_size(decoded))
+        reason = REASON_NONE;
+    exit->kind = decoded[reason].kind;
+    exit->vector = decoded[reason].vector;
+    return details_decode(vcpu, exit, exit->kind);
 }

@@ -22,8 +22,6 @@
 #define VMX_REASON_IO                     30
 #define VMX_REASON_RDMSR                  31
 #define VMX_REASON_WRMSR                  32
-#define VMX_REASON_INVALID_GUEST_STATE    33
-#define VMX_REASON_MSR_LOADING            34
 #define VMX_REASON_MWAIT                  36
 #define VMX_REASON_MONITOR                39
 #define VMX_REASON_MACHINE_CHECK_AT_ENTRY 41

@@ -8,6 +8,8 @@
 #include "arch/x86_64/vmx/vmcs.h"
 #include "core/backend.h"
 
+enum { VECTOR_DB = 1, VECTOR_UD = 6, VECTOR_GP = 13, VECTOR_AC = 17, VECTOR_MC = 18 };
+
 /* The VT-x part of a vCPU. */
 struct vmx_vcpu {
     void *vmcs;                /* one page; its head is the revision */
@@ -30,8 +32,8 @@ void vmx_vcpu_reset(struct vcpu *vcpu, const struct vcpu_entry *entry);
 void vmx_vcpu_view(struct vcpu *vcpu, struct vcpu_state_view *out);
 void vmx_vcpu_dump(struct vcpu *vcpu, struct sink *out);
 
-/* control_register.c: exits for CR0 and CR4. False: the guest gets #GP. */
-bool vmx_control_register_exit(struct vcpu *vcpu, uint64_t qualification);
+/* control_register.c. An exit for CR8 is decoded; false: one for CR0 or CR4, dealt with here. */
+bool vmx_control_register_exit(struct vcpu *vcpu, struct exit *exit);
 uint64_t vmx_cr0_mask(void);
 uint64_t vmx_cr4_mask(void);
 void vmx_cr0_set(uint64_t guest_value); /* what the guest shall see; legal already */
