@@ -49,33 +49,42 @@ void vmx_capability_read(struct vmx_capability *c)
     }
 }
 
-/* Of the secondary controls: what it takes to leave interrupts and their ends to the CPU, see virtual_apic.c. */
-#define VIRTUAL_APIC (SECONDARY_X2APIC | SECONDARY_INTERRUPT_DELIVERY)
+struct line {
+    const char *name, *without;
+    bool needed;
+    uint32_t pin, processor, secondary, exit, entry, ept; /* all that it takes */
+};
+
+static const struct line lines[] = {
+    {"EPT", "guests' memory cannot be kept apart on this CPU", true, .secondary = SECONDARY_EPT,
+     .ept = EPT_WALK_4 | EPT_WRITE_BACK},
+    {"unrestricted guest", "guests cannot start in real mode on this CPU (Westmere, 2010, and later have it)", true,
+     .secondary = SECONDARY_UNRESTRICTED_GUEST},
+    {"NMI exiting", "a running guest could not be stopped", true, .pin = PIN_NMI_EXITING | PIN_VIRTUAL_NMIS},
+    {"MSR bitmaps", "interrupts cannot be given to guests", true, .processor = PROCESSOR_MSR_BITMAPS},
+    {"EFER and PAT switching", "the CPU is too old", true, .entry = ENTRY_CONTROL_LOAD_EFER | ENTRY_CONTROL_LOAD_PAT,
+     .exit = EXIT_CONTROL_LOAD_EFER | EXIT_CONTROL_SAVE_EFER | EXIT_CONTROL_LOAD_PAT | EXIT_CONTROL_SAVE_PAT},
+    {"VPID", "every exit flushes the guest's TLB: slower", false, .secondary = SECONDARY_VPID},
+    {"preemption timer", "the console needs a CPU of its own: name one that no partition has as console_cpu", false,
+     .pin = PIN_PREEMPTION_TIMER},
+    {"TPR shadow", "with virtual interrupts MOV CR8 exits", false, .processor = PROCESSOR_TPR_SHADOW},
+    {"virtual interrupts", "with virtual interrupts each one is injected, and its end exits", false,
+     .secondary = SECONDARY_X2APIC | SECONDARY_INTERRUPT_DELIVERY}, /* see virtual_apic.c */
+    {"EPT 2 MiB pages", "more memory for tables, more TLB misses", false, .ept = EPT_2M},
+    {"EPT 1 GiB pages", "more TLB misses for guests of 1 GiB and more", false, .ept = EPT_1G},
+};
+
+static bool is_there(const struct vmx_capability *c, const struct line *l)
+{
+    return !((l->pin & ~c->pin.one_settings) | (l->processor & ~c->processor.one_settings) |
+             (l->secondary & ~c->secondary.one_settings) | (l->exit & ~c->exit.one_settings) |
+             (l->entry & ~c->entry.one_settings) | (l->ept & ~c->ept_vpid));
+}
 
 bool vmx_capability_report(const struct vmx_capability *c, struct sink *out)
 {
-    const struct backend_feature features[] = {
-        {"EPT", (c->secondary.one_settings & SECONDARY_EPT) && (c->ept_vpid & EPT_WALK_4) && (c->ept_vpid & EPT_WRITE_BACK),
-         true, "guests' memory cannot be kept apart on this CPU"},
-        {"unrestricted guest", c->secondary.one_settings & SECONDARY_UNRESTRICTED_GUEST, true,
-         "guests cannot start in real mode on this CPU (Westmere, 2010, and later have it)"},
-        {"NMI exiting", (c->pin.one_settings & PIN_NMI_EXITING) && (c->pin.one_settings & PIN_VIRTUAL_NMIS), true,
-         "a running guest could not be stopped"},
-        {"MSR bitmaps", c->processor.one_settings & PROCESSOR_MSR_BITMAPS, true, "interrupts cannot be given to guests"},
-        {"EFER and PAT switching",
-         (c->entry.one_settings & ENTRY_CONTROL_LOAD_EFER) && (c->exit.one_settings & EXIT_CONTROL_LOAD_EFER) &&
-             (c->exit.one_settings & EXIT_CONTROL_SAVE_EFER) && (c->entry.one_settings & ENTRY_CONTROL_LOAD_PAT) &&
-             (c->exit.one_settings & EXIT_CONTROL_LOAD_PAT) && (c->exit.one_settings & EXIT_CONTROL_SAVE_PAT),
-         true, "the CPU is too old"},
-        {"VPID", c->secondary.one_settings & SECONDARY_VPID, false, "every exit flushes the guest's TLB: slower"},
-        {"preemption timer", c->pin.one_settings & PIN_PREEMPTION_TIMER, false,
-         "the console needs a CPU of its own: name one that no partition has as console_cpu"},
-        {"TPR shadow", c->processor.one_settings & PROCESSOR_TPR_SHADOW, false,
-         "with virtual interrupts MOV CR8 exits"},
-        {"virtual interrupts", (c->secondary.one_settings & VIRTUAL_APIC) == VIRTUAL_APIC, false,
-         "with virtual interrupts each one is injected, and its end exits"},
-        {"EPT 2 MiB pages", c->ept_vpid & EPT_2M, false, "more memory for tables, more TLB misses"},
-        {"EPT 1 GiB pages", c->ept_vpid & EPT_1G, false, "more TLB misses for guests of 1 GiB and more"},
-    };
-    return backend_features_print(features, array_size(features), out);
+    struct backend_feature features[array_size(lines)];
+    for (size_t i = 0; i < array_size(lines); i++)
+        features[i] = (struct backend_feature){lines[i].name, is_there(c, &lines[i]), lines[i].needed, lines[i].without};
+    return backend_features_print(features, array_size(lines), out);
 }

@@ -32,7 +32,6 @@ struct vmx_capability {
 #define EPT_1G            (1ull << 17)
 #define EPT_INVEPT        (1ull << 20)
 #define EPT_INVEPT_SINGLE (1ull << 25)
-#define EPT_INVEPT_ALL    (1ull << 26)
 #define VPID_INVVPID      (1ull << 32)
 #define VPID_SINGLE       (1ull << 41)
 
