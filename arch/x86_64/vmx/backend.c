@@ -124,15 +124,14 @@ void vmx_backend_advance(struct vcpu *vcpu, const struct exit *exit)
 {
     (void)vcpu;
     uint64_t rip = vmcs_read(VMCS_GUEST_RIP) + exit->length;
-    if (!(vmcs_read(VMCS_GUEST_CS_RIGHTS) & (1u << 13)))
+    if (!(vmcs_read(VMCS_GUEST_CS_RIGHTS) & RIGHTS_LONG))
         rip &= 0xffffffff;
     vmcs_write(VMCS_GUEST_RIP, rip);
     uint64_t interruptibility = vmcs_read(VMCS_GUEST_INTERRUPTIBILITY);
-    if (interruptibility & (INTERRUPTIBILITY_STI | INTERRUPTIBILITY_MOV_SS))
-        vmcs_write(VMCS_GUEST_INTERRUPTIBILITY,
-                   interruptibility & ~(uint64_t)(INTERRUPTIBILITY_STI | INTERRUPTIBILITY_MOV_SS));
+    if (interruptibility & INTERRUPTIBILITY_SHADOW)
+        vmcs_write(VMCS_GUEST_INTERRUPTIBILITY, interruptibility & ~INTERRUPTIBILITY_SHADOW);
     /* A guest that single-steps expects its #DB after this instruction too. */
-    if (vmcs_read(VMCS_GUEST_RFLAGS) & (1u << 8))
+    if (vmcs_read(VMCS_GUEST_RFLAGS) & RFLAGS_TF)
         vmcs_write(VMCS_GUEST_PENDING_DEBUG, vmcs_read(VMCS_GUEST_PENDING_DEBUG) | 1u << 14);
 }
 
@@ -168,26 +167,27 @@ static void window_set(struct vcpu *vcpu, uint32_t window, bool open)
     vmcs_write(VMCS_PROCESSOR_CONTROLS, wanted);
 }
 
+/* Whether the next entry can deliver an event that these hold back. */
+static bool is_open(uint64_t blocking)
+{
+    return !(vmcs_read(VMCS_GUEST_INTERRUPTIBILITY) & blocking) &&
+           !(vmcs_read(VMCS_ENTRY_INTERRUPTION) & INTERRUPTION_VALID);
+}
+
 static bool vmx_inject_nmi(struct vcpu *vcpu)
 {
-    uint64_t blocked = INTERRUPTIBILITY_STI | INTERRUPTIBILITY_MOV_SS | INTERRUPTIBILITY_NMI;
-    if ((vmcs_read(VMCS_GUEST_INTERRUPTIBILITY) & blocked) ||
-        (vmcs_read(VMCS_ENTRY_INTERRUPTION) & INTERRUPTION_VALID)) {
-        window_set(vcpu, PROCESSOR_NMI_WINDOW, true);
-        return false;
-    }
-    window_set(vcpu, PROCESSOR_NMI_WINDOW, false);
-    vmx_inject(2, INTERRUPTION_NMI, false, 0);
-    return true;
+    bool ready = is_open(INTERRUPTIBILITY_SHADOW | INTERRUPTIBILITY_NMI);
+    window_set(vcpu, PROCESSOR_NMI_WINDOW, !ready);
+    if (ready)
+        vmx_inject(2, INTERRUPTION_NMI, false, 0);
+    return ready;
 }
 
 static bool vmx_interrupt_ready(struct vcpu *vcpu)
 {
-    bool blocked = (vmcs_read(VMCS_GUEST_INTERRUPTIBILITY) & (INTERRUPTIBILITY_STI | INTERRUPTIBILITY_MOV_SS)) != 0 ||
-                   !(vmcs_read(VMCS_GUEST_RFLAGS) & RFLAGS_IF) ||
-                   (vmcs_read(VMCS_ENTRY_INTERRUPTION) & INTERRUPTION_VALID) != 0;
-    window_set(vcpu, PROCESSOR_INTERRUPT_WINDOW, blocked);
-    return !blocked;
+    bool ready = is_open(INTERRUPTIBILITY_SHADOW) && (vmcs_read(VMCS_GUEST_RFLAGS) & RFLAGS_IF);
+    window_set(vcpu, PROCESSOR_INTERRUPT_WINDOW, !ready);
+    return ready;
 }
 
 static void vmx_inject_interrupt(struct vcpu *vcpu, uint8_t vector)

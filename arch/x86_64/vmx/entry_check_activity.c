@@ -4,7 +4,6 @@
  */
 #include "arch/x86_64/vmx/entry_check_rules.h"
 
-#define BLOCKING_SHADOW (INTERRUPTIBILITY_STI | INTERRUPTIBILITY_MOV_SS)
 #define RFLAGS_RESERVED (~(uint64_t)0x3fffff | BIT(15) | BIT(5) | BIT(3))
 #define PENDING_ENABLED BIT(12)
 #define PENDING_BS      BIT(14)
@@ -60,7 +59,7 @@ const char *entry_check_activity(struct entry_check *c)
     if (activity != ACTIVITY_ACTIVE) {
         RULE(c->cpu->misc >> (5 + activity) & 1, "is none that IA32_VMX_MISC offers");
         RULE(activity != ACTIVITY_HLT || entry_check_dpl(c, SEGMENT_SS) == 0, "HLT needs DPL 0 in SS");
-        RULE(!(c->read(VMCS_GUEST_INTERRUPTIBILITY) & BLOCKING_SHADOW), "must be active while STI or MOV SS block");
+        RULE(!(c->read(VMCS_GUEST_INTERRUPTIBILITY) & INTERRUPTIBILITY_SHADOW), "must be active while STI or MOV SS block");
     }
     RULE(!(event & INTERRUPTION_VALID) || wakes(event, activity), "does not allow the injected event");
     return NULL;
@@ -68,10 +67,10 @@ const char *entry_check_activity(struct entry_check *c)
 
 const char *entry_check_blocking(struct entry_check *c)
 {
-    uint64_t blocking = c->read(VMCS_GUEST_INTERRUPTIBILITY), shadow = blocking & BLOCKING_SHADOW;
+    uint64_t blocking = c->read(VMCS_GUEST_INTERRUPTIBILITY), shadow = blocking & INTERRUPTIBILITY_SHADOW;
     bool virtual_nmis = (c->read(VMCS_PIN_CONTROLS) & PIN_VIRTUAL_NMIS) != 0;
     RULE(blocking <= 15, "bits 31:4 must be 0");
-    RULE(shadow != BLOCKING_SHADOW, "STI and MOV SS exclude each other");
+    RULE(shadow != INTERRUPTIBILITY_SHADOW, "STI and MOV SS exclude each other");
     RULE(!(blocking & INTERRUPTIBILITY_STI) || (c->read(VMCS_GUEST_RFLAGS) & RFLAGS_IF),
          "blocking by STI needs RFLAGS.IF");
     RULE(shadow == 0 || !entry_check_injects(c, INTERRUPTION_EXTERNAL),
@@ -88,7 +87,7 @@ const char *entry_check_blocking(struct entry_check *c)
 const char *entry_check_pending_debug(struct entry_check *c)
 {
     uint64_t pending = c->read(VMCS_GUEST_PENDING_DEBUG), blocking = c->read(VMCS_GUEST_INTERRUPTIBILITY);
-    bool shadow = (blocking & BLOCKING_SHADOW) != 0 || c->read(VMCS_GUEST_ACTIVITY) == ACTIVITY_HLT;
+    bool shadow = (blocking & INTERRUPTIBILITY_SHADOW) != 0 || c->read(VMCS_GUEST_ACTIVITY) == ACTIVITY_HLT;
     bool stepping = (c->read(VMCS_GUEST_RFLAGS) & RFLAGS_TF) && !(c->read(VMCS_GUEST_DEBUGCTL) & DEBUGCTL_BTF);
     RULE((pending & ~(0xf | PENDING_ENABLED | PENDING_BS | PENDING_RTM)) == 0, "a reserved bit is set");
     RULE(!shadow || !stepping || (pending & PENDING_BS),

@@ -37,7 +37,7 @@ static inline uint64_t field_read(uint64_t field)
 static inline bool is_plain(uint64_t rip)
 {
     return (field_read(VMCS_GUEST_RFLAGS) & RFLAGS_TF) == 0 &&
-           (field_read(VMCS_GUEST_INTERRUPTIBILITY) & (INTERRUPTIBILITY_STI | INTERRUPTIBILITY_MOV_SS)) == 0 &&
+           (field_read(VMCS_GUEST_INTERRUPTIBILITY) & INTERRUPTIBILITY_SHADOW) == 0 &&
            (uint32_t)rip < UINT32_MAX - MAX_INSTRUCTION;
 }
 
@@ -69,8 +69,7 @@ bool vmx_fast_halt(struct vcpu *vcpu)
         !(vmx_capability.misc & MISC_ACTIVITY_HLT))
         return false;
     vmcs_write(VMCS_GUEST_RIP, rip + 1);
-    vmcs_write(VMCS_GUEST_INTERRUPTIBILITY,
-               field_read(VMCS_GUEST_INTERRUPTIBILITY) & ~(uint64_t)(INTERRUPTIBILITY_STI | INTERRUPTIBILITY_MOV_SS));
+    vmcs_write(VMCS_GUEST_INTERRUPTIBILITY, field_read(VMCS_GUEST_INTERRUPTIBILITY) & ~INTERRUPTIBILITY_SHADOW);
     if ((field_read(VMCS_GUEST_INTERRUPT_STATUS) & CLASS) <= (vcpu->apic->registers[APIC_PPR / 4] & CLASS))
         vmcs_write(VMCS_GUEST_ACTIVITY, ACTIVITY_HLT);
     return true;
@@ -87,12 +86,11 @@ static void request(uint32_t vector)
 /* The timer of a vCPU whose local APIC is a model; the exit has acknowledged the interrupt. */
 bool vmx_fast_interrupt(struct vcpu *vcpu)
 {
-    uint32_t blocked = INTERRUPTIBILITY_STI | INTERRUPTIBILITY_MOV_SS;
     bool by_itself = vmx_delivers(vcpu);
     if (!(field_read(VMCS_EXIT_INTERRUPTION) & INTERRUPTION_VALID) ||
         (field_read(VMCS_IDT_VECTORING) & INTERRUPTION_VALID) ||
-        (!by_itself &&
-         (!(field_read(VMCS_GUEST_RFLAGS) & RFLAGS_IF) || (field_read(VMCS_GUEST_INTERRUPTIBILITY) & blocked))))
+        (!by_itself && (!(field_read(VMCS_GUEST_RFLAGS) & RFLAGS_IF) ||
+                        (field_read(VMCS_GUEST_INTERRUPTIBILITY) & INTERRUPTIBILITY_SHADOW))))
         return false;
     int vector = fast_apic_timer(vcpu, by_itself);
     if (vector < 0)

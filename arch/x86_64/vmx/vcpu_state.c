@@ -22,12 +22,24 @@ enum {
 #define CR0_AFTER_RESET (CR0_CD | CR0_NW | CR0_ET)
 #define DR6_AFTER_RESET 0xffff0ff0ull
 #define DR7_AFTER_RESET 0x400ull
-#define VECTOR_DB       1u
-#define VECTOR_AC       17u
-#define VECTOR_MC       18u
 
 static void *io_bitmaps; /* two pages of ones: every port exits */
 static uint64_t *msr_bitmap; /* of direct interrupts */
+
+/* All that is 0 in every vCPU's VMCS after a reset: controls, the host's, the guest's. */
+static void zeros_write(void)
+{
+    static const uint16_t fields[] = {
+        VMCS_CR3_TARGET_COUNT,    VMCS_EXIT_MSR_STORE_COUNT, VMCS_EXIT_MSR_LOAD_COUNT,    VMCS_ENTRY_MSR_LOAD_COUNT,
+        VMCS_ENTRY_INTERRUPTION,  VMCS_HOST_FS_BASE,         VMCS_HOST_SYSENTER_CS,       VMCS_HOST_SYSENTER_ESP,
+        VMCS_HOST_SYSENTER_EIP,   VMCS_GUEST_CR3,            VMCS_GUEST_DEBUGCTL,         VMCS_GUEST_EFER,
+        VMCS_GUEST_GDTR_BASE,     VMCS_GUEST_IDTR_BASE,      VMCS_GUEST_INTERRUPTIBILITY, VMCS_GUEST_ACTIVITY,
+        VMCS_GUEST_SYSENTER_CS,   VMCS_GUEST_SYSENTER_ESP,   VMCS_GUEST_SYSENTER_EIP,     VMCS_GUEST_PENDING_DEBUG,
+        VMCS_GUEST_PDPTE0,        VMCS_GUEST_PDPTE0 + 2,     VMCS_GUEST_PDPTE0 + 4,       VMCS_GUEST_PDPTE0 + 6,
+    };
+    for (size_t i = 0; i < array_size(fields); i++)
+        vmcs_write(fields[i], 0);
+}
 
 static void segment_set(enum vmcs_segment segment, uint16_t selector, uint64_t base, uint32_t limit, uint32_t rights)
 {
@@ -51,22 +63,12 @@ static void segments_reset(const struct vcpu_entry *entry)
         segment_set(data[i], data_selector, 0, limit, flat ? RIGHTS_FLAT_DATA : RIGHTS_REAL_DATA);
     segment_set(SEGMENT_LDTR, 0, 0, 0xffff, RIGHTS_LDT);
     segment_set(SEGMENT_TR, 0, 0, 0xffff, RIGHTS_TSS32_BUSY);
-    vmcs_write(VMCS_GUEST_GDTR_BASE, 0);
     vmcs_write(VMCS_GUEST_GDTR_LIMIT, 0xffff);
-    vmcs_write(VMCS_GUEST_IDTR_BASE, 0);
     vmcs_write(VMCS_GUEST_IDTR_LIMIT, 0xffff);
 }
 
 static void guest_reset(const struct vcpu_entry *entry)
 {
-    static const uint32_t zeroed[] = {
-        VMCS_GUEST_CR3,           VMCS_GUEST_DEBUGCTL,     VMCS_GUEST_EFER,         VMCS_GUEST_INTERRUPTIBILITY,
-        VMCS_GUEST_ACTIVITY,      VMCS_GUEST_SYSENTER_CS,  VMCS_GUEST_SYSENTER_ESP, VMCS_GUEST_SYSENTER_EIP,
-        VMCS_GUEST_PENDING_DEBUG, VMCS_ENTRY_INTERRUPTION, VMCS_GUEST_PDPTE0,       VMCS_GUEST_PDPTE0 + 2,
-        VMCS_GUEST_PDPTE0 + 4,    VMCS_GUEST_PDPTE0 + 6,
-    };
-    for (size_t i = 0; i < array_size(zeroed); i++)
-        vmcs_write(zeroed[i], 0);
     vmcs_write(VMCS_LINK_POINTER, UINT64_MAX);
     vmcs_write(VMCS_GUEST_PAT, PAT_AFTER_RESET);
     vmcs_write(VMCS_GUEST_DR7, DR7_AFTER_RESET);
@@ -82,9 +84,10 @@ static void controls_write(const struct vcpu *vcpu, struct vmx_vcpu *v)
 {
     const struct vmx_capability *c = &vmx_capability;
     bool virtual = vcpu->apic != NULL;
-    v->pin_controls = vmx_legal(PIN_NMI_EXITING | PIN_VIRTUAL_NMIS | (v->timer != 0 ? PIN_PREEMPTION_TIMER : 0) |
-                                    (virtual ? PIN_EXTERNAL_INTERRUPT_EXITING : 0),
-                                c->pin);
+    vmcs_write(VMCS_PIN_CONTROLS,
+               vmx_legal(PIN_NMI_EXITING | PIN_VIRTUAL_NMIS | (v->timer != 0 ? PIN_PREEMPTION_TIMER : 0) |
+                             (virtual ? PIN_EXTERNAL_INTERRUPT_EXITING : 0),
+                         c->pin));
     v->processor_controls =
         vmx_legal(PROCESSOR_MWAIT_EXITING | PROCESSOR_RDPMC_EXITING | PROCESSOR_IO_BITMAPS | PROCESSOR_MSR_BITMAPS |
                       PROCESSOR_MONITOR_EXITING | PROCESSOR_SECONDARY |
@@ -95,7 +98,6 @@ static void controls_write(const struct vcpu *vcpu, struct vmx_vcpu *v)
                       SECONDARY_UNRESTRICTED_GUEST | SECONDARY_INVPCID | SECONDARY_ENCLS_EXITING |
                       vmx_virtual_apic_secondary(vcpu),
                   c->secondary);
-    vmcs_write(VMCS_PIN_CONTROLS, v->pin_controls);
     vmcs_write(VMCS_PROCESSOR_CONTROLS, v->processor_controls);
     vmcs_write(VMCS_SECONDARY_CONTROLS, v->secondary_controls);
     if (v->secondary_controls & SECONDARY_ENCLS_EXITING) /* a CPU without it has no SGX, nor the field */
@@ -112,10 +114,6 @@ static void controls_write(const struct vcpu *vcpu, struct vmx_vcpu *v)
      * NMI gets in. #MC: the hypervisor decides what a machine check means.
      */
     vmcs_write(VMCS_EXCEPTION_BITMAP, 1u << VECTOR_DB | 1u << VECTOR_AC | 1u << VECTOR_MC);
-    vmcs_write(VMCS_CR3_TARGET_COUNT, 0);
-    vmcs_write(VMCS_EXIT_MSR_STORE_COUNT, 0);
-    vmcs_write(VMCS_EXIT_MSR_LOAD_COUNT, 0);
-    vmcs_write(VMCS_ENTRY_MSR_LOAD_COUNT, 0);
     vmcs_write(VMCS_CR0_MASK, vmx_cr0_mask());
     vmcs_write(VMCS_CR4_MASK, vmx_cr4_mask());
     vmcs_write(VMCS_VPID, vcpu->partition->asid);
@@ -131,10 +129,6 @@ static void controls_write(const struct vcpu *vcpu, struct vmx_vcpu *v)
 
 static void host_write(const struct vcpu *vcpu)
 {
-    static const uint32_t data_selectors[] = {VMCS_HOST_ES_SELECTOR, VMCS_HOST_SS_SELECTOR, VMCS_HOST_DS_SELECTOR,
-                                              VMCS_HOST_FS_SELECTOR, VMCS_HOST_GS_SELECTOR};
-    static const uint32_t zeroed[] = {VMCS_HOST_FS_BASE, VMCS_HOST_SYSENTER_CS, VMCS_HOST_SYSENTER_ESP,
-                                      VMCS_HOST_SYSENTER_EIP};
     struct percpu *here = percpu_this();
     struct {
         uint16_t limit;
@@ -142,11 +136,8 @@ static void host_write(const struct vcpu *vcpu)
     } __attribute__((packed)) idtr;
     __asm__ volatile("sidt %0" : "=m"(idtr));
 
-    for (size_t i = 0; i < array_size(data_selectors); i++)
-        vmcs_write(data_selectors[i], SELECTOR_DATA);
-    for (size_t i = 0; i < array_size(zeroed); i++)
-        vmcs_write(zeroed[i], 0);
-    vmcs_write(VMCS_HOST_CS_SELECTOR, SELECTOR_CODE);
+    for (uint32_t field = VMCS_HOST_ES_SELECTOR; field < VMCS_HOST_TR_SELECTOR; field += 2)
+        vmcs_write(field, field == VMCS_HOST_CS_SELECTOR ? SELECTOR_CODE : SELECTOR_DATA);
     vmcs_write(VMCS_HOST_TR_SELECTOR, SELECTOR_TSS);
     vmcs_write(VMCS_HOST_PAT, msr_read(MSR_IA32_PAT));
     vmcs_write(VMCS_HOST_EFER, msr_read(MSR_IA32_EFER));
@@ -179,14 +170,8 @@ static void in_place_reset(struct vcpu *vcpu)
 
 bool vmx_vcpu_create(struct vcpu *vcpu)
 {
-    if (vcpu->apic != NULL && !vmx_virtual_apic_create())
+    if (vcpu->apic != NULL ? !vmx_virtual_apic_create() : !vmx_msr_bitmap_create(&msr_bitmap, false))
         return false;
-    if (vcpu->apic == NULL && msr_bitmap == NULL) {
-        msr_bitmap = heap_alloc(PAGE_SIZE);
-        if (msr_bitmap == NULL)
-            return false;
-        vmx_msr_bitmap_fill(msr_bitmap, false);
-    }
     if (io_bitmaps == NULL) {
         io_bitmaps = heap_alloc(2 * PAGE_SIZE);
         if (io_bitmaps == NULL)
@@ -210,6 +195,7 @@ void vmx_vcpu_reset(struct vcpu *vcpu, const struct vcpu_entry *entry)
     __asm__ volatile("vmclear %0; vmptrld %0" : : "m"(region) : "cc", "memory");
     v->launched = false;
     v->last_error = 0;
+    zeros_write();
     controls_write(vcpu, v);
     host_write(vcpu);
     guest_reset(entry);
@@ -238,8 +224,8 @@ void vmx_vcpu_view(struct vcpu *vcpu, struct vcpu_state_view *out)
         .gs_base = vmcs_read(VMCS_GUEST_GS_BASE),
         .cs_selector = (uint16_t)vmcs_read(VMCS_GUEST_CS_SELECTOR),
         .ss_selector = (uint16_t)vmcs_read(VMCS_GUEST_SS_SELECTOR),
-        .cs_long = cs_rights & (1u << 13),
-        .cs_default32 = cs_rights & (1u << 14),
+        .cs_long = cs_rights & RIGHTS_LONG,
+        .cs_default32 = cs_rights & RIGHTS_DEFAULT32,
         .cpl = (vmcs_read(VMCS_GUEST_SS_RIGHTS) >> 5) & 3,
     };
 }

@@ -64,14 +64,8 @@ static void bitmap_open(uint64_t *page)
 
 bool vmx_virtual_apic_create(void)
 {
-    for (size_t i = 0; i < array_size(msr_bitmaps); i++) {
-        if (msr_bitmaps[i] != NULL)
-            continue;
-        msr_bitmaps[i] = heap_alloc(PAGE_SIZE);
-        if (msr_bitmaps[i] == NULL)
-            return false;
-        vmx_msr_bitmap_fill(msr_bitmaps[i], true);
-    }
+    if (!vmx_msr_bitmap_create(&msr_bitmaps[false], true) || !vmx_msr_bitmap_create(&msr_bitmaps[true], true))
+        return false;
     bitmap_open(msr_bitmaps[true]);
     return true;
 }

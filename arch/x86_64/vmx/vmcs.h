@@ -81,6 +81,7 @@ enum { INTERRUPTION_EXTERNAL, INTERRUPTION_RESERVED, INTERRUPTION_NMI, INTERRUPT
 /* "Guest Non-Register State": interruptibility */
 #define INTERRUPTIBILITY_STI    (1u << 0)
 #define INTERRUPTIBILITY_MOV_SS (1u << 1)
+#define INTERRUPTIBILITY_SHADOW 3ull /* both: it ends with the next instruction */
 #define INTERRUPTIBILITY_SMI    (1u << 2)
 #define INTERRUPTIBILITY_NMI    (1u << 3)
 enum { ACTIVITY_ACTIVE, ACTIVITY_HLT, ACTIVITY_SHUTDOWN, ACTIVITY_WAIT_SIPI };

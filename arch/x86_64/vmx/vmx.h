@@ -14,7 +14,6 @@ enum { VECTOR_DB = 1, VECTOR_UD = 6, VECTOR_GP = 13, VECTOR_AC = 17, VECTOR_MC =
 struct vmx_vcpu {
     void *vmcs;                /* one page; its head is the revision */
     uint32_t processor_controls; /* as written: the NMI window comes and goes */
-    uint32_t pin_controls;
     uint32_t secondary_controls;
     uint32_t timer;            /* preemption timer value of each entry; 0: off */
     uint64_t eoi_exits[4];     /* as written: the level-triggered vectors */
@@ -59,8 +58,8 @@ bool vmx_fast_interrupt(struct vcpu *vcpu); /* no instruction: the RIP stays */
 bool vmx_fast_halt(struct vcpu *vcpu);      /* this one and the next move the guest past its instruction too */
 bool vmx_fast_memory(struct vcpu *vcpu);
 
-/* bitmap.c. The second one opens `first` to `last` of MSRs below 2000h. */
-void vmx_msr_bitmap_fill(uint64_t *page, bool virtual_interrupts);
+/* bitmap.c. The first one makes a bitmap by the MSR rules, unless there is one; false: no memory. */
+bool must_check vmx_msr_bitmap_create(uint64_t **page, bool virtual_interrupts);
 void vmx_msr_bitmap_open(uint64_t *page, uint32_t first, uint32_t last, bool write);
 
 /* virtual_apic.c: controls beside those of every vCPU with virtual interrupts, and what goes with them */
