@@ -54,28 +54,9 @@ bool entry_check_fits(uint64_t value, uint64_t ones, uint64_t allowed)
     return (value & ones) == ones && (value & ~allowed) == 0;
 }
 
-uint32_t entry_check_controls(const struct entry_check *c, uint32_t field)
-{
-    bool off = field == VMCS_SECONDARY_CONTROLS && !(c->read(VMCS_PROCESSOR_CONTROLS) & PROCESSOR_SECONDARY);
-    return off ? 0 : (uint32_t)c->read(field);
-}
-
-bool entry_check_unrestricted(const struct entry_check *c)
-{
-    return (entry_check_controls(c, VMCS_SECONDARY_CONTROLS) & SECONDARY_UNRESTRICTED_GUEST) != 0;
-}
-
-bool entry_check_ia32e(const struct entry_check *c)
-{
-    return (c->read(VMCS_ENTRY_CONTROLS) & ENTRY_CONTROL_IA32E) != 0;
-}
-bool entry_check_is_v86(const struct entry_check *c) { return (c->read(VMCS_GUEST_RFLAGS) & RFLAGS_VM) != 0; }
-bool entry_check_protected_mode(const struct entry_check *c) { return (c->read(VMCS_GUEST_CR0) & CR0_PE) != 0; }
-
 bool entry_check_injects(const struct entry_check *c, unsigned type)
 {
-    uint64_t event = c->read(VMCS_ENTRY_INTERRUPTION);
-    return (event & INTERRUPTION_VALID) != 0 && INTERRUPTION_TYPE(event) == type;
+    return c->event != 0 && INTERRUPTION_TYPE(c->event) == type;
 }
 
 unsigned entry_check_dpl(const struct entry_check *c, enum vmcs_segment segment)
@@ -86,8 +67,20 @@ unsigned entry_check_dpl(const struct entry_check *c, enum vmcs_segment segment)
 const char *vmx_entry_check(const struct vmx_capability *cpu, uint64_t (*read)(uint32_t field),
                             char sentence[VMX_ENTRY_SENTENCE_SIZE])
 {
+    uint64_t event = read(VMCS_ENTRY_INTERRUPTION);
+    bool activated = (read(VMCS_PROCESSOR_CONTROLS) & PROCESSOR_SECONDARY) != 0;
+    struct entry_check c = {
+        .read = read,
+        .cpu = cpu,
+        .secondary = activated ? (uint32_t)read(VMCS_SECONDARY_CONTROLS) : 0,
+        .event = event & INTERRUPTION_VALID ? (uint32_t)event : 0,
+        .ia32e = read(VMCS_ENTRY_CONTROLS) & ENTRY_CONTROL_IA32E,
+        .v86 = read(VMCS_GUEST_RFLAGS) & RFLAGS_VM,
+        .protected_mode = read(VMCS_GUEST_CR0) & CR0_PE,
+    };
+    c.unrestricted = c.secondary & SECONDARY_UNRESTRICTED_GUEST;
     for (size_t i = 0; i < array_size(groups); i++) {
-        struct entry_check c = {.read = read, .cpu = cpu, .subject = "", .aspect = ""};
+        c.subject = c.aspect = "";
         const char *rule = groups[i].broken(&c);
         if (rule == NULL)
             continue;

@@ -16,7 +16,7 @@ const char *entry_check_rip_and_tables(struct entry_check *c)
     RULE(c->read(VMCS_GUEST_GDTR_LIMIT) <= 0xffff, "GDTR limit: bits 31:16 must be 0");
     RULE(entry_check_canonical(c, VMCS_GUEST_IDTR_BASE), "IDTR base is not canonical");
     RULE(c->read(VMCS_GUEST_IDTR_LIMIT) <= 0xffff, "IDTR limit: bits 31:16 must be 0");
-    if (entry_check_ia32e(c) && (c->read(VMCS_GUEST_CS_RIGHTS) & RIGHTS_LONG))
+    if (c->ia32e && (c->read(VMCS_GUEST_CS_RIGHTS) & RIGHTS_LONG))
         RULE(entry_check_canonical(c, VMCS_GUEST_RIP), "RIP is not canonical");
     else
         RULE(c->read(VMCS_GUEST_RIP) <= UINT32_MAX, "RIP: bits 63:32 must be 0 outside 64-bit mode");
@@ -28,8 +28,7 @@ const char *entry_check_flags(struct entry_check *c)
     uint64_t flags = c->read(VMCS_GUEST_RFLAGS);
     RULE((flags & RFLAGS_RESERVED) == 0, "a reserved bit is set");
     RULE(flags & RFLAGS_FIXED, "bit 1 must be 1");
-    RULE(!(flags & RFLAGS_VM) || (!entry_check_ia32e(c) && entry_check_protected_mode(c)),
-         "VM needs CR0.PE and no IA-32e mode");
+    RULE(!(flags & RFLAGS_VM) || (!c->ia32e && c->protected_mode), "VM needs CR0.PE and no IA-32e mode");
     RULE((flags & RFLAGS_IF) || !entry_check_injects(c, INTERRUPTION_EXTERNAL),
          "IF must be 1 to inject an external interrupt");
     return NULL;
@@ -54,14 +53,14 @@ static bool wakes(uint32_t event, uint64_t activity)
 const char *entry_check_activity(struct entry_check *c)
 {
     uint64_t activity = c->read(VMCS_GUEST_ACTIVITY);
-    uint32_t event = (uint32_t)c->read(VMCS_ENTRY_INTERRUPTION);
     RULE(activity <= ACTIVITY_WAIT_SIPI, "must be 0 to 3");
     if (activity != ACTIVITY_ACTIVE) {
         RULE(c->cpu->misc >> (5 + activity) & 1, "is none that IA32_VMX_MISC offers");
         RULE(activity != ACTIVITY_HLT || entry_check_dpl(c, SEGMENT_SS) == 0, "HLT needs DPL 0 in SS");
-        RULE(!(c->read(VMCS_GUEST_INTERRUPTIBILITY) & INTERRUPTIBILITY_SHADOW), "must be active while STI or MOV SS block");
+        RULE(!(c->read(VMCS_GUEST_INTERRUPTIBILITY) & INTERRUPTIBILITY_SHADOW),
+             "must be active while STI or MOV SS block");
     }
-    RULE(!(event & INTERRUPTION_VALID) || wakes(event, activity), "does not allow the injected event");
+    RULE(c->event == 0 || wakes(c->event, activity), "does not allow the injected event");
     return NULL;
 }
 
@@ -103,10 +102,10 @@ const char *entry_check_pending_debug(struct entry_check *c)
 
 const char *entry_check_link_and_pdptes(struct entry_check *c)
 {
-    bool pae = (c->read(VMCS_GUEST_CR0) & CR0_PG) && (c->read(VMCS_GUEST_CR4) & CR4_PAE) && !entry_check_ia32e(c);
+    bool pae = (c->read(VMCS_GUEST_CR0) & CR0_PG) && (c->read(VMCS_GUEST_CR4) & CR4_PAE) && !c->ia32e;
     RULE(c->read(VMCS_LINK_POINTER) == UINT64_MAX || entry_check_good_address(c, VMCS_LINK_POINTER, PAGE_SIZE),
          "VMCS link pointer must be all ones, or 4 KiB-aligned and not too wide");
-    if (!pae || !(entry_check_controls(c, VMCS_SECONDARY_CONTROLS) & SECONDARY_EPT))
+    if (!pae || !(c->secondary & SECONDARY_EPT))
         return NULL;
     for (uint32_t i = 0; i < 4; i++) {
         uint64_t entry = c->read(VMCS_GUEST_PDPTE0 + 2 * i);

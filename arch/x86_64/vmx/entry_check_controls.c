@@ -9,6 +9,11 @@ enum control_field {
     ENTRY = VMCS_ENTRY_CONTROLS,
 };
 
+static uint32_t controls_of(const struct entry_check *c, uint32_t field)
+{
+    return field == SECONDARY ? c->secondary : (uint32_t)c->read(field);
+}
+
 const char *entry_check_settings(struct entry_check *c)
 {
     static const struct {
@@ -26,7 +31,7 @@ const char *entry_check_settings(struct entry_check *c)
     c->aspect = " controls: a bit is not as IA32_VMX_";
     for (size_t i = 0; i < array_size(rows); i++) {
         const struct vmx_allowed *by = (const void *)((const char *)c->cpu + rows[i].allowed);
-        uint32_t value = entry_check_controls(c, rows[i].field);
+        uint32_t value = controls_of(c, rows[i].field);
         c->subject = rows[i].name;
         RULE(entry_check_fits(value, by->zero_settings, by->one_settings), rows[i].msr);
     }
@@ -51,7 +56,7 @@ const char *entry_check_addresses(struct entry_check *c)
     };
     for (size_t i = 0; i < array_size(rows); i++) {
         c->subject = rows[i].name;
-        RULE(!(entry_check_controls(c, rows[i].controls) & rows[i].control) ||
+        RULE(!(controls_of(c, rows[i].controls) & rows[i].control) ||
                  entry_check_good_address(c, rows[i].field, PAGE_SIZE),
              " address is not 4 KiB-aligned or too wide");
     }
@@ -91,22 +96,20 @@ static const char *broken_need(const struct entry_check *c)
         {ENTRY, ENTRY_CONTROL_DEACTIVATE_DUAL, ENTRY, 0, "deactivate dual-monitor treatment must be 0 outside SMM"},
     };
     for (size_t i = 0; i < array_size(rows); i++)
-        RULE(!(entry_check_controls(c, rows[i].controls) & rows[i].control) ||
-                 (entry_check_controls(c, rows[i].others) & rows[i].other),
+        RULE(!(controls_of(c, rows[i].controls) & rows[i].control) || (controls_of(c, rows[i].others) & rows[i].other),
              rows[i].words);
     return NULL;
 }
 
 const char *entry_check_needs(struct entry_check *c)
 {
-    uint32_t secondary = entry_check_controls(c, SECONDARY);
     uint64_t vpid = c->read(VMCS_VPID);
-    RULE(!(c->read(PROCESSOR) & PROCESSOR_TPR_SHADOW) || (secondary & SECONDARY_INTERRUPT_DELIVERY) ||
+    RULE(!(c->read(PROCESSOR) & PROCESSOR_TPR_SHADOW) || (c->secondary & SECONDARY_INTERRUPT_DELIVERY) ||
              c->read(VMCS_TPR_THRESHOLD) <= 15,
          "TPR threshold: bits 31:4 must be 0 without virtual-interrupt delivery");
-    RULE(!(secondary & SECONDARY_X2APIC) || !(secondary & SECONDARY_APIC_ACCESSES),
+    RULE(!(c->secondary & SECONDARY_X2APIC) || !(c->secondary & SECONDARY_APIC_ACCESSES),
          "virtualize x2APIC mode and virtualize APIC accesses exclude each other");
-    RULE(!(secondary & SECONDARY_VPID) || (vpid != 0 && vpid <= UINT16_MAX), "VPID must be 1 to 65535");
+    RULE(!(c->secondary & SECONDARY_VPID) || (vpid != 0 && vpid <= UINT16_MAX), "VPID must be 1 to 65535");
     if (c->read(PIN) & PIN_POSTED_INTERRUPTS) {
         RULE(c->read(VMCS_POSTED_VECTOR) <= 255, "posted-interrupt notification vector is above 255");
         RULE(entry_check_good_address(c, VMCS_POSTED_DESCRIPTOR, 64),
@@ -119,7 +122,7 @@ const char *entry_check_eptp(struct entry_check *c)
 {
     uint64_t eptp = c->read(VMCS_EPT_POINTER), offered = c->cpu->ept_vpid;
     uint64_t type = eptp & 7, walk = eptp >> 3 & 7;
-    if (!(entry_check_controls(c, SECONDARY) & SECONDARY_EPT))
+    if (!(c->secondary & SECONDARY_EPT))
         return NULL;
     RULE((type == 0 && (offered & BIT(8))) || (type == 6 && (offered & EPT_WRITE_BACK)),
          "memory type (bits 2:0) is none that the CPU offers");

@@ -77,7 +77,7 @@ static const char *broken_guest_efer(const struct entry_check *c)
 {
     uint64_t efer = c->read(VMCS_GUEST_EFER);
     bool lma = (efer & EFER_LMA) != 0;
-    RULE(lma == entry_check_ia32e(c), "IA32_EFER: LMA must equal IA-32e mode guest");
+    RULE(lma == c->ia32e, "IA32_EFER: LMA must equal IA-32e mode guest");
     RULE(!(c->read(VMCS_GUEST_CR0) & CR0_PG) || ((efer & EFER_LME) != 0) == lma,
          "IA32_EFER: LME must equal LMA while CR0.PG is 1");
     return NULL;
@@ -90,11 +90,11 @@ const char *entry_check_guest(struct entry_check *c)
         VMCS_GUEST_CR0, VMCS_GUEST_CR3,  VMCS_GUEST_CR4,      VMCS_GUEST_SYSENTER_ESP, VMCS_GUEST_SYSENTER_EIP,
         VMCS_GUEST_PAT, VMCS_GUEST_EFER, VMCS_ENTRY_CONTROLS, ENTRY_CONTROL_LOAD_PAT,  ENTRY_CONTROL_LOAD_EFER};
     uint64_t controls = c->read(VMCS_ENTRY_CONTROLS);
-    const char *broken = broken_register(c, &guest, entry_check_unrestricted(c) ? CR0_PE | CR0_PG : 0);
+    const char *broken = broken_register(c, &guest, c->unrestricted ? CR0_PE | CR0_PG : 0);
     if (broken != NULL)
         return broken;
-    RULE(!(c->read(VMCS_GUEST_CR0) & CR0_PG) || entry_check_protected_mode(c), "CR0: PG needs PE");
-    RULE(entry_check_ia32e(c) || !(c->read(VMCS_GUEST_CR4) & CR4_PCIDE), "CR4.PCIDE needs IA-32e mode guest");
+    RULE(!(c->read(VMCS_GUEST_CR0) & CR0_PG) || c->protected_mode, "CR0: PG needs PE");
+    RULE(c->ia32e || !(c->read(VMCS_GUEST_CR4) & CR4_PCIDE), "CR4.PCIDE needs IA-32e mode guest");
     if (controls & ENTRY_CONTROL_LOAD_DEBUG) {
         RULE((c->read(VMCS_GUEST_DEBUGCTL) & DEBUGCTL_RESERVED) == 0, "IA32_DEBUGCTL: a reserved bit is set");
         RULE(c->read(VMCS_GUEST_DR7) <= UINT32_MAX, "DR7: bits 63:32 must be 0");
@@ -104,7 +104,7 @@ const char *entry_check_guest(struct entry_check *c)
 
 const char *entry_check_long_mode(struct entry_check *c)
 {
-    RULE(!entry_check_ia32e(c) || (c->read(VMCS_GUEST_CR0) & CR0_PG), "CR0.PG");
-    RULE(!entry_check_ia32e(c) || (c->read(VMCS_GUEST_CR4) & CR4_PAE), "CR4.PAE");
+    RULE(!c->ia32e || (c->read(VMCS_GUEST_CR0) & CR0_PG), "CR0.PG");
+    RULE(!c->ia32e || (c->read(VMCS_GUEST_CR4) & CR4_PAE), "CR4.PAE");
     return NULL;
 }

@@ -14,6 +14,10 @@ struct entry_check {
     uint64_t (*read)(uint32_t field);
     const struct vmx_capability *cpu;
     const char *subject, *aspect; /* what a group of rules puts between its own words and the rule's; "" at its begin */
+    /* What many rules ask. */
+    uint32_t secondary; /* controls in force: none without the one that activates them */
+    uint32_t event;     /* to inject; 0: none */
+    bool unrestricted, ia32e, v86, protected_mode;
 };
 
 /* Returns the words of the first of its rules that is broken; NULL: all hold. */
@@ -41,11 +45,5 @@ bool entry_check_in_width(const struct entry_check *c, uint64_t address);
 bool entry_check_good_address(const struct entry_check *c, uint32_t field, uint64_t alignment);
 bool entry_check_canonical(const struct entry_check *c, uint32_t field);
 
-/* A control field as it is in force: the secondary controls are not without the control that activates them. */
-uint32_t entry_check_controls(const struct entry_check *c, uint32_t field);
-bool entry_check_unrestricted(const struct entry_check *c);
-bool entry_check_ia32e(const struct entry_check *c);
-bool entry_check_is_v86(const struct entry_check *c);
-bool entry_check_protected_mode(const struct entry_check *c);
 bool entry_check_injects(const struct entry_check *c, unsigned type); /* an event of this type */
 unsigned entry_check_dpl(const struct entry_check *c, enum vmcs_segment segment);

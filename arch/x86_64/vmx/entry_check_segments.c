@@ -23,11 +23,29 @@ static bool is_usable(const struct entry_check *c, unsigned segment)
     return (rights_of(c, segment) & RIGHTS_UNUSABLE) == 0;
 }
 
+#define TYPES_OF_DATA (1u << 1 | 1u << 3 | 1u << 5 | 1u << 7 | 1u << 11 | 1u << 15)
+static const char data_words[] = "type must be accessed (bit 0), and readable (bit 1) if it is code (bit 3)";
+
+static const struct {
+    char name[5];
+    uint16_t types;    /* that it may have */
+    const char *words; /* when it has none of them */
+} segments[SEGMENTS] = {
+    [SEGMENT_ES] = {"ES", TYPES_OF_DATA, data_words},
+    [SEGMENT_CS] = {"CS", 1u << 9 | 1u << 11 | 1u << 13 | 1u << 15,
+                    "type must be 9, 11, 13 or 15, or 3 with unrestricted guest"},
+    [SEGMENT_SS] = {"SS", 1u << 3 | 1u << 7, "type must be 3 or 7"},
+    [SEGMENT_DS] = {"DS", TYPES_OF_DATA, data_words},
+    [SEGMENT_FS] = {"FS", TYPES_OF_DATA, data_words},
+    [SEGMENT_GS] = {"GS", TYPES_OF_DATA, data_words},
+    [SEGMENT_LDTR] = {"LDTR", 1u << 2, "type must be 2"},
+    [SEGMENT_TR] = {"TR", 1u << 11, "type must be 11, or 3 outside IA-32e mode"},
+};
+
 /* The segment that rules are about from now on. */
 static void segment_take(struct entry_check *c, unsigned segment, const char *aspect)
 {
-    static const char names[SEGMENTS][5] = {"ES", "CS", "SS", "DS", "FS", "GS", "LDTR", "TR"};
-    c->subject = names[segment];
+    c->subject = segments[segment].name;
     c->aspect = aspect;
 }
 
@@ -36,7 +54,7 @@ const char *entry_check_selectors(struct entry_check *c)
     RULE(is_usable(c, SEGMENT_TR), "TR must be usable");
     RULE((selector_of(c, SEGMENT_TR) & 4) == 0, "TR selector: TI (bit 2) must be 0");
     RULE(!is_usable(c, SEGMENT_LDTR) || (selector_of(c, SEGMENT_LDTR) & 4) == 0, "LDTR selector: TI (bit 2) must be 0");
-    RULE(entry_check_is_v86(c) || entry_check_unrestricted(c) || rpl_of(c, SEGMENT_SS) == rpl_of(c, SEGMENT_CS),
+    RULE(c->v86 || c->unrestricted || rpl_of(c, SEGMENT_SS) == rpl_of(c, SEGMENT_CS),
          "SS selector: RPL must equal that of CS without unrestricted guest");
     return NULL;
 }
@@ -60,7 +78,7 @@ const char *entry_check_bases(struct entry_check *c)
 
 const char *entry_check_v86(struct entry_check *c)
 {
-    for (unsigned i = SEGMENT_ES; entry_check_is_v86(c) && i <= SEGMENT_GS; i++) {
+    for (unsigned i = SEGMENT_ES; c->v86 && i <= SEGMENT_GS; i++) {
         segment_take(c, i, "");
         RULE(c->read(VMCS_GUEST_ES_BASE + 2 * i) == selector_of(c, i) << 4,
              " base in virtual-8086 mode must be selector << 4");
@@ -70,34 +88,16 @@ const char *entry_check_v86(struct entry_check *c)
     return NULL;
 }
 
-static const char *broken_type(const struct entry_check *c, unsigned segment, unsigned type)
+static bool type_fits(const struct entry_check *c, unsigned segment, unsigned type)
 {
-    switch (segment) {
-    case SEGMENT_CS:
-        RULE((type & 9) == 9 || (type == 3 && entry_check_unrestricted(c)),
-             "type must be 9, 11, 13 or 15, or 3 with unrestricted guest");
-        return NULL;
-    case SEGMENT_SS:
-        RULE(type == 3 || type == 7, "type must be 3 or 7");
-        return NULL;
-    case SEGMENT_LDTR:
-        RULE(type == 2, "type must be 2");
-        return NULL;
-    case SEGMENT_TR:
-        RULE(type == 11 || (type == 3 && !entry_check_ia32e(c)), "type must be 11, or 3 outside IA-32e mode");
-        return NULL;
-    default:
-        RULE((type & 1) && (!(type & 8) || (type & 2)),
-             "type must be accessed (bit 0), and readable (bit 1) if it is code (bit 3)");
-        return NULL;
-    }
+    bool three = (segment == SEGMENT_CS && c->unrestricted) || (segment == SEGMENT_TR && !c->ia32e);
+    return segments[segment].types >> type & 1 || (type == 3 && three);
 }
 
 /* Data segments whose type is data or non-conforming code. */
 static bool rpl_matters(const struct entry_check *c, unsigned segment, unsigned type)
 {
-    return !entry_check_unrestricted(c) && type <= 11 && segment != SEGMENT_CS && segment != SEGMENT_SS &&
-           segment < SEGMENT_LDTR;
+    return !c->unrestricted && type <= 11 && segment != SEGMENT_CS && segment != SEGMENT_SS && segment < SEGMENT_LDTR;
 }
 
 static bool granularity_fits(const struct entry_check *c, unsigned segment)
@@ -109,9 +109,7 @@ static bool granularity_fits(const struct entry_check *c, unsigned segment)
 static const char *broken_rights(const struct entry_check *c, unsigned segment)
 {
     uint64_t rights = rights_of(c, segment);
-    const char *broken = broken_type(c, segment, rights & 15);
-    if (broken != NULL)
-        return broken;
+    RULE(type_fits(c, segment, rights & 15), segments[segment].words);
     if (segment < SEGMENT_LDTR)
         RULE(rights & AR_S, "S must be 1");
     else
@@ -126,7 +124,7 @@ static const char *broken_rights(const struct entry_check *c, unsigned segment)
 
 const char *entry_check_rights(struct entry_check *c)
 {
-    for (unsigned i = entry_check_is_v86(c) ? SEGMENT_LDTR : SEGMENT_ES; i < SEGMENTS; i++) {
+    for (unsigned i = c->v86 ? SEGMENT_LDTR : SEGMENT_ES; i < SEGMENTS; i++) {
         segment_take(c, i, " access rights: ");
         /* CS is checked even when it claims to be unusable. */
         const char *broken = is_usable(c, i) || i == SEGMENT_CS ? broken_rights(c, i) : NULL;
@@ -142,17 +140,16 @@ const char *entry_check_privilege(struct entry_check *c)
     uint64_t rights = rights_of(c, SEGMENT_CS), type = rights & 15;
     unsigned dpl = entry_check_dpl(c, SEGMENT_CS), ss_dpl = entry_check_dpl(c, SEGMENT_SS);
     bool nonconforming = type == 9 || type == 11, conforming = type == 13 || type == 15;
-    if (entry_check_is_v86(c))
+    if (c->v86)
         return NULL;
     segment_take(c, SEGMENT_CS, " access rights: ");
     RULE(type != 3 || dpl == 0, "type 3 needs DPL 0");
     RULE(!nonconforming || dpl == ss_dpl, "types 9 and 11 need the DPL of SS");
     RULE(!conforming || dpl <= ss_dpl, "types 13 and 15 need a DPL not above that of SS");
-    RULE(!entry_check_ia32e(c) || !(rights & AR_L) || !(rights & AR_DB), "L and D/B exclude each other in IA-32e mode");
+    RULE(!c->ia32e || !(rights & AR_L) || !(rights & AR_DB), "L and D/B exclude each other in IA-32e mode");
     segment_take(c, SEGMENT_SS, " access rights: ");
-    RULE(entry_check_unrestricted(c) || ss_dpl == rpl_of(c, SEGMENT_SS),
+    RULE(c->unrestricted || ss_dpl == rpl_of(c, SEGMENT_SS),
          "DPL must equal the selector's RPL without unrestricted guest");
-    RULE((type != 3 && entry_check_protected_mode(c)) || ss_dpl == 0,
-         "DPL must be 0 while CR0.PE is 0 or CS has type 3");
+    RULE((type != 3 && c->protected_mode) || ss_dpl == 0, "DPL must be 0 while CR0.PE is 0 or CS has type 3");
     return NULL;
 }
