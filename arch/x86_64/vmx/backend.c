@@ -65,7 +65,7 @@ static bool vmx_cpu_on(struct sink *errors)
         sink_print(errors, "CPU %u: no memory left for its VMXON region\n", cpu_current());
         return false;
     }
-    *region = vmx_capability.revision;
+    *region = (uint32_t)vmx_capability.basic;
     cr0_write((cr0_read() | vmx_capability.cr0_fixed0) & vmx_capability.cr0_fixed1);
     cr4_write((cr4_read() | CR4_VMXE | vmx_capability.cr4_fixed0) & vmx_capability.cr4_fixed1);
 
@@ -157,14 +157,19 @@ static void vmx_set_cr2(struct vcpu *vcpu, uint64_t address)
     cr2_write(address);
 }
 
+bool vmx_control_set(uint32_t *written, uint32_t field, uint32_t control, bool on)
+{
+    uint32_t wanted = on ? *written | control : *written & ~control;
+    if (wanted == *written)
+        return false;
+    *written = wanted;
+    vmcs_write(field, wanted);
+    return true;
+}
+
 static void window_set(struct vcpu *vcpu, uint32_t window, bool open)
 {
-    struct vmx_vcpu *v = vmx_of(vcpu);
-    uint32_t wanted = open ? v->processor_controls | window : v->processor_controls & ~window;
-    if (wanted == v->processor_controls)
-        return;
-    v->processor_controls = wanted;
-    vmcs_write(VMCS_PROCESSOR_CONTROLS, wanted);
+    vmx_control_set(&vmx_of(vcpu)->processor_controls, VMCS_PROCESSOR_CONTROLS, window, open);
 }
 
 /* Whether the next entry can deliver an event that these hold back. */
@@ -210,20 +215,13 @@ static bool vmx_set_timer(struct vcpu *vcpu, uint64_t ticks)
 
 static void vmx_nested_flush(struct vcpu *vcpu)
 {
-    struct {
-        uint64_t eptp, zero;
-    } descriptor = {vcpu->partition->nested.root.raw | EPTP_WRITE_BACK | EPTP_WALK_4, 0};
-    uint64_t type = vmx_capability.ept_vpid & EPT_INVEPT_SINGLE ? 1 : 2;
-    if (vmx_capability.ept_vpid & EPT_INVEPT)
-        __asm__ volatile("invept %0, %1" : : "m"(descriptor), "r"(type) : "cc", "memory");
-    struct {
-        uint64_t vpid, address;
-    } context = {vcpu->partition->asid, 0};
-    if (vmx_capability.ept_vpid & VPID_INVVPID)
-        __asm__ volatile("invvpid %0, %1"
-                         :
-                         : "m"(context), "r"(vmx_capability.ept_vpid & VPID_SINGLE ? 1ull : 2ull)
-                         : "cc", "memory");
+    uint64_t tables[] = {vcpu->partition->nested.root.raw | EPTP_WRITE_BACK | EPTP_WALK_4, 0};
+    uint64_t space[] = {vcpu->partition->asid, 0};
+    uint64_t has = vmx_capability.ept_vpid;
+    if (has & EPT_INVEPT)
+        __asm__ volatile("invept %0, %1" : : "m"(tables), "r"(has & EPT_INVEPT_SINGLE ? 1ull : 2ull) : "cc", "memory");
+    if (has & VPID_INVVPID)
+        __asm__ volatile("invvpid %0, %1" : : "m"(space), "r"(has & VPID_SINGLE ? 1ull : 2ull) : "cc", "memory");
 }
 
 static const struct nested_format ept_format = {

@@ -29,7 +29,6 @@ void vmx_capability_read(struct vmx_capability *c)
     uint32_t first = basic & BASIC_TRUE_CONTROLS ? IA32_VMX_TRUE_PINBASED_CTLS : IA32_VMX_PINBASED_CTLS;
     *c = (struct vmx_capability){
         .basic = basic,
-        .revision = (uint32_t)basic & 0x7fffffff,
         .physical_bits = cpu_physical_bits(),
         .linear_bits = 48, /* the hypervisor leaves CR4.LA57 off, and no guest may set it */
         .pin = allowed_read(first),

@@ -20,26 +20,29 @@ enum { MOV_TO, MOV_FROM, CLTS, LMSW };
 /* Reserved bits of a PAE page-directory-pointer-table entry that must be 0 when it is present. */
 #define PDPTE_RESERVED 0xfff00000000001e6ull
 
-uint64_t vmx_cr0_mask(void)
-{
-    /* CD and NW would slow the whole core down, the hypervisor included; the fixed bits are VT-x's own demand. */
-    return CR0_CD | CR0_NW | (vmx_capability.cr0_fixed0 & ~(CR0_PE | CR0_PG)) | ~vmx_capability.cr0_fixed1;
-}
+/* What VT-x demands of CR0 but for unrestricted guests' PE and PG. */
+static uint64_t cr0_fixed(void) { return vmx_capability.cr0_fixed0 & ~(CR0_PE | CR0_PG); }
+static uint64_t cr4_owned(void) { return CR4_GUEST_OWNS & vmx_capability.cr4_fixed1; }
 
-uint64_t vmx_cr4_mask(void) { return ~(CR4_GUEST_OWNS & vmx_capability.cr4_fixed1); }
-
-void vmx_cr0_set(uint64_t value)
+/* Both take what the guest shall see; legal already. */
+static void cr0_set(uint64_t value)
 {
-    uint64_t real = (value & ~(CR0_CD | CR0_NW)) | (vmx_capability.cr0_fixed0 & ~(CR0_PE | CR0_PG));
-    vmcs_write(VMCS_GUEST_CR0, real & vmx_capability.cr0_fixed1);
+    vmcs_write(VMCS_GUEST_CR0, ((value & ~(CR0_CD | CR0_NW)) | cr0_fixed()) & vmx_capability.cr0_fixed1);
     vmcs_write(VMCS_CR0_SHADOW, value);
 }
-
-void vmx_cr4_set(uint64_t value)
+static void cr4_set(uint64_t value)
 {
-    uint64_t real = value | CR4_MCE | vmx_capability.cr4_fixed0;
-    vmcs_write(VMCS_GUEST_CR4, real & vmx_capability.cr4_fixed1);
+    vmcs_write(VMCS_GUEST_CR4, (value | CR4_MCE | vmx_capability.cr4_fixed0) & vmx_capability.cr4_fixed1);
     vmcs_write(VMCS_CR4_SHADOW, value);
+}
+
+void vmx_control_registers_reset(uint64_t cr0)
+{
+    /* CD and NW would slow the whole core down, the hypervisor included; the fixed bits are VT-x's own demand. */
+    vmcs_write(VMCS_CR0_MASK, CR0_CD | CR0_NW | cr0_fixed() | ~vmx_capability.cr0_fixed1);
+    vmcs_write(VMCS_CR4_MASK, ~cr4_owned());
+    cr0_set(cr0);
+    cr4_set(0);
 }
 
 /* "Loading of the page-directory-pointer-table entries": under EPT a CR0 or CR4 write done here must do it too. */
@@ -81,19 +84,19 @@ static bool cr0_write_guest(struct vcpu *vcpu, const struct vcpu_state_view *now
         return false;
     if (paging_off && ((now->cr4 & CR4_PCIDE) || now->cs_long))
         return false;
-    if (pae_paging(value, now->cr4, now->efer) && ((value ^ now->cr0) & (CR0_PG | CR0_CD | CR0_NW)) && !pdptes_load(vcpu))
+    if (pae_paging(value, now->cr4, now->efer) && ((value ^ now->cr0) & (CR0_PG | CR0_CD | CR0_NW)) &&
+        !pdptes_load(vcpu))
         return false;
-    if (now->efer & EFER_LME)
-        if (paging_on || paging_off)
-            long_mode_set(now->efer, paging_on);
-    vmx_cr0_set(value);
+    if ((now->efer & EFER_LME) && (paging_on || paging_off))
+        long_mode_set(now->efer, paging_on);
+    cr0_set(value);
     return true;
 }
 
 static bool cr4_write_guest(struct vcpu *vcpu, const struct vcpu_state_view *now, uint64_t value)
 {
     bool long_mode = now->efer & EFER_LMA;
-    if (value & ~((CR4_GUEST_OWNS & vmx_capability.cr4_fixed1) | CR4_SHOWN))
+    if (value & ~(cr4_owned() | CR4_SHOWN))
         return false;
     if (long_mode && !(value & CR4_PAE))
         return false;
@@ -102,7 +105,7 @@ static bool cr4_write_guest(struct vcpu *vcpu, const struct vcpu_state_view *now
     if (pae_paging(now->cr0, value, now->efer) && ((value ^ now->cr4) & (CR4_PAE | CR4_PSE | CR4_PGE | CR4_SMEP)) &&
         !pdptes_load(vcpu))
         return false;
-    vmx_cr4_set(value);
+    cr4_set(value);
     return true;
 }
 

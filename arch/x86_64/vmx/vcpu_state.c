@@ -30,12 +30,12 @@ static uint64_t *msr_bitmap; /* of direct interrupts */
 static void zeros_write(void)
 {
     static const uint16_t fields[] = {
-        VMCS_CR3_TARGET_COUNT,    VMCS_EXIT_MSR_STORE_COUNT, VMCS_EXIT_MSR_LOAD_COUNT,    VMCS_ENTRY_MSR_LOAD_COUNT,
-        VMCS_ENTRY_INTERRUPTION,  VMCS_HOST_FS_BASE,         VMCS_HOST_SYSENTER_CS,       VMCS_HOST_SYSENTER_ESP,
-        VMCS_HOST_SYSENTER_EIP,   VMCS_GUEST_CR3,            VMCS_GUEST_DEBUGCTL,         VMCS_GUEST_EFER,
-        VMCS_GUEST_GDTR_BASE,     VMCS_GUEST_IDTR_BASE,      VMCS_GUEST_INTERRUPTIBILITY, VMCS_GUEST_ACTIVITY,
-        VMCS_GUEST_SYSENTER_CS,   VMCS_GUEST_SYSENTER_ESP,   VMCS_GUEST_SYSENTER_EIP,     VMCS_GUEST_PENDING_DEBUG,
-        VMCS_GUEST_PDPTE0,        VMCS_GUEST_PDPTE0 + 2,     VMCS_GUEST_PDPTE0 + 4,       VMCS_GUEST_PDPTE0 + 6,
+        VMCS_CR3_TARGET_COUNT, VMCS_EXIT_MSR_STORE_COUNT, VMCS_EXIT_MSR_LOAD_COUNT, VMCS_ENTRY_MSR_LOAD_COUNT,
+        VMCS_ENTRY_INTERRUPTION, VMCS_HOST_FS_BASE, VMCS_HOST_SYSENTER_CS, VMCS_HOST_SYSENTER_ESP,
+        VMCS_HOST_SYSENTER_EIP, VMCS_GUEST_CR3, VMCS_GUEST_DEBUGCTL, VMCS_GUEST_EFER, VMCS_GUEST_GDTR_BASE,
+        VMCS_GUEST_IDTR_BASE, VMCS_GUEST_INTERRUPTIBILITY, VMCS_GUEST_ACTIVITY, VMCS_GUEST_SYSENTER_CS,
+        VMCS_GUEST_SYSENTER_ESP, VMCS_GUEST_SYSENTER_EIP, VMCS_GUEST_PENDING_DEBUG, VMCS_GUEST_PDPTE0,
+        VMCS_GUEST_PDPTE0 + 2, VMCS_GUEST_PDPTE0 + 4, VMCS_GUEST_PDPTE0 + 6,
     };
     for (size_t i = 0; i < array_size(fields); i++)
         vmcs_write(fields[i], 0);
@@ -75,8 +75,7 @@ static void guest_reset(const struct vcpu_entry *entry)
     vmcs_write(VMCS_GUEST_RFLAGS, RFLAGS_FIXED);
     vmcs_write(VMCS_GUEST_RIP, entry->rip);
     vmcs_write(VMCS_GUEST_RSP, entry->gpr[GPR_RSP]);
-    vmx_cr0_set(entry->mode == VCPU_MODE_FLAT32 ? CR0_PE | CR0_ET : CR0_AFTER_RESET);
-    vmx_cr4_set(0);
+    vmx_control_registers_reset(entry->mode == VCPU_MODE_FLAT32 ? CR0_PE | CR0_ET : CR0_AFTER_RESET);
     segments_reset(entry);
 }
 
@@ -114,8 +113,6 @@ static void controls_write(const struct vcpu *vcpu, struct vmx_vcpu *v)
      * NMI gets in. #MC: the hypervisor decides what a machine check means.
      */
     vmcs_write(VMCS_EXCEPTION_BITMAP, 1u << VECTOR_DB | 1u << VECTOR_AC | 1u << VECTOR_MC);
-    vmcs_write(VMCS_CR0_MASK, vmx_cr0_mask());
-    vmcs_write(VMCS_CR4_MASK, vmx_cr4_mask());
     vmcs_write(VMCS_VPID, vcpu->partition->asid);
     vmcs_write(VMCS_EPT_POINTER, vcpu->partition->nested.root.raw | EPTP_WRITE_BACK | EPTP_WALK_4);
     if (virtual)
@@ -191,7 +188,7 @@ void vmx_vcpu_reset(struct vcpu *vcpu, const struct vcpu_entry *entry)
 {
     struct vmx_vcpu *v = vmx_of(vcpu);
     uint64_t region = heap_phys(v->vmcs).raw;
-    *(uint32_t *)v->vmcs = vmx_capability.revision;
+    *(uint32_t *)v->vmcs = (uint32_t)vmx_capability.basic;
     __asm__ volatile("vmclear %0; vmptrld %0" : : "m"(region) : "cc", "memory");
     v->launched = false;
     v->last_error = 0;

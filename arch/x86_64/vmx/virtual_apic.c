@@ -87,14 +87,9 @@ void vmx_virtual_apic_reset(const struct vcpu *vcpu)
 /* The CPU knows nothing of the modes: the guest's x2APIC is its own business only while there is one. */
 static void follow_mode(struct vcpu *vcpu)
 {
-    struct vmx_vcpu *v = vmx_of(vcpu);
     bool on = local_apic_x2apic_enabled(vcpu->apic) && has_all(SECONDARY_X2APIC);
-    uint32_t wanted = on ? v->secondary_controls | SECONDARY_X2APIC : v->secondary_controls & ~SECONDARY_X2APIC;
-    if (wanted == v->secondary_controls)
-        return;
-    v->secondary_controls = wanted;
-    vmcs_write(VMCS_SECONDARY_CONTROLS, wanted);
-    vmcs_write(VMCS_MSR_BITMAP, heap_phys(msr_bitmaps[on]).raw);
+    if (vmx_control_set(&vmx_of(vcpu)->secondary_controls, VMCS_SECONDARY_CONTROLS, SECONDARY_X2APIC, on))
+        vmcs_write(VMCS_MSR_BITMAP, heap_phys(msr_bitmaps[on]).raw);
 }
 
 static void follow_levels(struct vcpu *vcpu)

@@ -33,13 +33,11 @@ void vmx_vcpu_dump(struct vcpu *vcpu, struct sink *out);
 
 /* control_register.c. An exit for CR8 is decoded; false: one for CR0 or CR4, dealt with here. */
 bool vmx_control_register_exit(struct vcpu *vcpu, struct exit *exit);
-uint64_t vmx_cr0_mask(void);
-uint64_t vmx_cr4_mask(void);
-void vmx_cr0_set(uint64_t guest_value); /* what the guest shall see; legal already */
-void vmx_cr4_set(uint64_t guest_value);
+void vmx_control_registers_reset(uint64_t cr0); /* as the guest shall see it */
 
-/* backend.c */
+/* backend.c. The second one switches a control in a field of which `written` is a copy; false: it was so already. */
 void vmx_backend_advance(struct vcpu *vcpu, const struct exit *exit);
+bool vmx_control_set(uint32_t *written, uint32_t field, uint32_t control, bool on);
 
 /* exit.c: the hardware's record into the neutral one. False: dealt with here, enter again. */
 bool vmx_exit_decode(struct vcpu *vcpu, struct exit *exit);
