@@ -54,13 +54,10 @@ window_full:
     jmp window_full_end
 1:  vmlaunch
 window_full_end:
-    mov $1, %eax                        /* VMX_FAILED: the vCPU's registers in memory are untouched */
-    jmp leave_full
+    mov $1, %eax                        /* VMX_FAILED: the vCPU's registers in memory and RSP are untouched */
+    jmp return
 kicked_full:
     mov $2, %eax                        /* VMX_KICKED: the same */
-leave_full:
-    mov %gs:PERCPU_VCPU, %rdi
-    mov VCPU_HOST_RSP(%rdi), %rsp
     jmp return
 
 /* Moves the guest past its instruction: what vmx_backend_advance does. Anything out of the ordinary goes the slow way. */
