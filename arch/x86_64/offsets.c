@@ -14,7 +14,6 @@ void offsets(void);
 void offsets(void)
 {
     OFFSET(PERCPU_KICKED, struct percpu, kicked);
-    OFFSET(PERCPU_VCPU, struct percpu, vcpu);
     CONSTANT(VECTOR_NMI, VECTOR_NMI);
     CONSTANT(VECTOR_GP, VECTOR_GP);
     CONSTANT(EXCEPTIONS, EXCEPTIONS);
