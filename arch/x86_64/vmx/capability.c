@@ -65,7 +65,7 @@ static const struct line lines[] = {
      .exit = EXIT_CONTROL_LOAD_EFER | EXIT_CONTROL_SAVE_EFER | EXIT_CONTROL_LOAD_PAT | EXIT_CONTROL_SAVE_PAT},
     {"VPID", "every exit flushes the guest's TLB: slower", false, .secondary = SECONDARY_VPID},
     {"preemption timer", "the console needs a CPU of its own: name one that no partition has as console_cpu", false,
-     .pin = PIN_PREEMPTION_TIMER},
+     .pin = PIN_PREEMPTION_TIMER, .exit = EXIT_CONTROL_SAVE_TIMER},
     {"TPR shadow", "with virtual interrupts MOV CR8 exits", false, .processor = PROCESSOR_TPR_SHADOW},
     {"virtual interrupts", "with virtual interrupts each one is injected, and its end exits", false,
      .secondary = SECONDARY_X2APIC | SECONDARY_INTERRUPT_DELIVERY}, /* see virtual_apic.c */
