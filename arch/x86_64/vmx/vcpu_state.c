@@ -23,7 +23,6 @@ enum {
 #define DR6_AFTER_RESET 0xffff0ff0ull
 #define DR7_AFTER_RESET 0x400ull
 
-static void *io_bitmaps; /* two pages of ones: every port exits */
 static uint64_t *msr_bitmap; /* of direct interrupts */
 
 /* All that is 0 in every vCPU's VMCS after a reset: controls, the host's, the guest's. */
@@ -57,10 +56,9 @@ static void segments_reset(const struct vcpu_entry *entry)
     uint32_t limit = flat ? 0xffffffff : 0xffff;
     uint64_t cs_base = flat ? 0 : entry->cs_base != 0 ? entry->cs_base : (uint64_t)entry->cs_selector << 4;
 
+    for (enum vmcs_segment data = SEGMENT_ES; data <= SEGMENT_GS; data++)
+        segment_set(data, data_selector, 0, limit, flat ? RIGHTS_FLAT_DATA : RIGHTS_REAL_DATA);
     segment_set(SEGMENT_CS, entry->cs_selector, cs_base, limit, flat ? RIGHTS_FLAT_CODE : RIGHTS_REAL_CODE);
-    static const enum vmcs_segment data[] = {SEGMENT_DS, SEGMENT_ES, SEGMENT_FS, SEGMENT_GS, SEGMENT_SS};
-    for (size_t i = 0; i < array_size(data); i++)
-        segment_set(data[i], data_selector, 0, limit, flat ? RIGHTS_FLAT_DATA : RIGHTS_REAL_DATA);
     segment_set(SEGMENT_LDTR, 0, 0, 0xffff, RIGHTS_LDT);
     segment_set(SEGMENT_TR, 0, 0, 0xffff, RIGHTS_TSS32_BUSY);
     vmcs_write(VMCS_GUEST_GDTR_LIMIT, 0xffff);
@@ -88,7 +86,7 @@ static void controls_write(const struct vcpu *vcpu, struct vmx_vcpu *v)
                              (virtual ? PIN_EXTERNAL_INTERRUPT_EXITING : 0),
                          c->pin));
     v->processor_controls =
-        vmx_legal(PROCESSOR_MWAIT_EXITING | PROCESSOR_RDPMC_EXITING | PROCESSOR_IO_BITMAPS | PROCESSOR_MSR_BITMAPS |
+        vmx_legal(PROCESSOR_MWAIT_EXITING | PROCESSOR_RDPMC_EXITING | PROCESSOR_IO_EXITING | PROCESSOR_MSR_BITMAPS |
                       PROCESSOR_MONITOR_EXITING | PROCESSOR_SECONDARY |
                       (virtual ? PROCESSOR_HLT_EXITING | vmx_virtual_apic_processor(vcpu) : 0),
                   c->processor);
@@ -119,8 +117,6 @@ static void controls_write(const struct vcpu *vcpu, struct vmx_vcpu *v)
         vmx_virtual_apic_reset(vcpu);
     else
         vmcs_write(VMCS_MSR_BITMAP, heap_phys(msr_bitmap).raw);
-    vmcs_write(VMCS_IO_BITMAP_A, heap_phys(io_bitmaps).raw);
-    vmcs_write(VMCS_IO_BITMAP_B, heap_phys(io_bitmaps).raw + PAGE_SIZE);
     vmcs_write(VMCS_PREEMPTION_TIMER, v->timer);
 }
 
@@ -169,12 +165,6 @@ bool vmx_vcpu_create(struct vcpu *vcpu)
 {
     if (vcpu->apic != NULL ? !vmx_virtual_apic_create() : !vmx_msr_bitmap_create(&msr_bitmap, false))
         return false;
-    if (io_bitmaps == NULL) {
-        io_bitmaps = heap_alloc(2 * PAGE_SIZE);
-        if (io_bitmaps == NULL)
-            return false;
-        memset(io_bitmaps, 0xff, 2 * PAGE_SIZE);
-    }
     struct vmx_vcpu *v = heap_alloc(sizeof *v);
     void *vmcs = heap_alloc(PAGE_SIZE);
     if (v == NULL || vmcs == NULL)

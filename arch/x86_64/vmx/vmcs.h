@@ -27,6 +27,7 @@ enum vmcs_segment { SEGMENT_ES, SEGMENT_CS, SEGMENT_SS, SEGMENT_DS, SEGMENT_FS, 
 #define PROCESSOR_CR8_STORE_EXITING (1u << 20)
 #define PROCESSOR_TPR_SHADOW       (1u << 21)
 #define PROCESSOR_NMI_WINDOW       (1u << 22)
+#define PROCESSOR_IO_EXITING       (1u << 24)
 #define PROCESSOR_IO_BITMAPS       (1u << 25)
 #define PROCESSOR_MONITOR_TRAP     (1u << 27)
 #define PROCESSOR_MSR_BITMAPS      (1u << 28)
