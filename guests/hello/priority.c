@@ -115,7 +115,8 @@ static void nesting(void)
 static void sleeping(void)
 {
     apic_send_self(MIDDLE);
-    sti_hlt(); /* it waits already */
+    /* It waits already. The prefix says nothing, but is a part of the instruction: what is resumed lies behind both. */
+    __asm__ volatile("sti; .byte 0x66; hlt" ::: "memory");
     cli();
     expect("halt", true, 1, MIDDLE, 0, 0);
 }

@@ -64,11 +64,12 @@ bool vmx_fast_wrmsr(struct vcpu *vcpu)
  */
 bool vmx_fast_halt(struct vcpu *vcpu)
 {
-    uint64_t rip = field_read(VMCS_GUEST_RIP), flags = field_read(VMCS_GUEST_RFLAGS);
-    if (!vmx_delivers(vcpu) || (flags & (RFLAGS_IF | RFLAGS_TF)) != RFLAGS_IF || (uint32_t)rip == UINT32_MAX ||
-        !(vmx_capability.misc & MISC_ACTIVITY_HLT))
+    if (!vmx_delivers(vcpu) || !(vmx_capability.misc & MISC_ACTIVITY_HLT))
         return false;
-    vmcs_write(VMCS_GUEST_RIP, rip + 1);
+    uint64_t next = field_read(VMCS_GUEST_RIP) + field_read(VMCS_EXIT_LENGTH), flags = field_read(VMCS_GUEST_RFLAGS);
+    if ((flags & (RFLAGS_IF | RFLAGS_TF)) != RFLAGS_IF || (uint32_t)next < MAX_INSTRUCTION)
+        return false;
+    vmcs_write(VMCS_GUEST_RIP, next);
     vmcs_write(VMCS_GUEST_INTERRUPTIBILITY, field_read(VMCS_GUEST_INTERRUPTIBILITY) & ~INTERRUPTIBILITY_SHADOW);
     if ((field_read(VMCS_GUEST_INTERRUPT_STATUS) & CLASS) <= (vcpu->apic->registers[APIC_PPR / 4] & CLASS))
         vmcs_write(VMCS_GUEST_ACTIVITY, ACTIVITY_HLT);
