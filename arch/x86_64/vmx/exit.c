@@ -24,6 +24,8 @@ void vmx_inject(uint8_t vector, unsigned type, bool has_error, uint32_t error)
                vector | (uint32_t)type << 8 | (has_error ? INTERRUPTION_ERROR_CODE : 0) | INTERRUPTION_VALID);
     if (has_error)
         vmcs_write(VMCS_ENTRY_EXCEPTION_ERROR, error);
+    if (type >= INTERRUPTION_SOFTWARE) /* given back: its instruction, which has exited, is stepped over */
+        vmcs_write(VMCS_ENTRY_LENGTH, vmcs_read(VMCS_EXIT_LENGTH));
 }
 
 /* An event whose delivery was cut short by this exit is delivered again: "Information for VM Exits That Occur During Event Delivery". */
@@ -35,8 +37,6 @@ static void vectoring_replay(void)
     unsigned type = INTERRUPTION_TYPE(info);
     vmx_inject((uint8_t)INTERRUPTION_VECTOR(info), type, info & INTERRUPTION_ERROR_CODE,
                (uint32_t)vmcs_read(VMCS_IDT_VECTORING_ERROR));
-    if (type >= INTERRUPTION_SOFTWARE)
-        vmcs_write(VMCS_ENTRY_LENGTH, vmcs_read(VMCS_EXIT_LENGTH));
     if (type == INTERRUPTION_NMI) /* entry would refuse an NMI that is still blocked by itself */
         vmcs_write(VMCS_GUEST_INTERRUPTIBILITY, vmcs_read(VMCS_GUEST_INTERRUPTIBILITY) & ~INTERRUPTIBILITY_NMI);
 }
@@ -54,8 +54,6 @@ static void debug_exception_return(unsigned type)
     vmcs_write(VMCS_GUEST_DR7, vmcs_read(VMCS_GUEST_DR7) & ~DR7_GD);
     vmcs_write(VMCS_GUEST_DEBUGCTL, vmcs_read(VMCS_GUEST_DEBUGCTL) & ~DEBUGCTL_LBR);
     /* INT1 is delivered as what it was, else the instruction would run again for ever. */
-    if (type == INTERRUPTION_PRIVILEGED_SOFTWARE)
-        vmcs_write(VMCS_ENTRY_LENGTH, vmcs_read(VMCS_EXIT_LENGTH));
     vmx_inject(VECTOR_DB, type, false, 0);
 }
 
