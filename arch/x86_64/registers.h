@@ -3,9 +3,13 @@
  */
 #pragma once
 
-/* Registers that a C function may change; those that it keeps, beside RSP. */
-#define VOLATILE  rax, rcx, rdx, rsi, rdi, r8, r9, r10, r11
-#define PRESERVED rbx, rbp, r12, r13, r14, r15
+/*
+ * Registers that a C function may change, and without the three that exits work with (RDI last: they may be loaded by way
+ * of it); those that it keeps, beside RSP.
+ */
+#define VOLATILE        rax, rcx, rdx, rsi, rdi, r8, r9, r10, r11
+#define VOLATILE_OTHERS rsi, r8, r9, r10, r11, rdi
+#define PRESERVED       rbx, rbp, r12, r13, r14, r15
 
 .macro PUSH_EACH registers:vararg
     .irp register, \registers

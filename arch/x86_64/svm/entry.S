@@ -17,9 +17,6 @@
 
 #define GPR(register, base) (VCPU_GPR + gpr_##register)(base)
 
-/* What C may change, beside RAX, RCX and RDX. RDI, by which they are found again, comes last. */
-#define OTHER_VOLATILE rsi, r8, r9, r10, r11, rdi
-
 /* svm_enter's frame */
 #define FRAME_VCPU  0(%rsp)
 #define FRAME_VMCB  8(%rsp)
@@ -61,7 +58,7 @@
 
 /* The same for what needs no other registers, and on with the guest. */
 .macro ANSWER_IN_C function, counter
-    SAVE_EACH VCPU_GPR, %rax, OTHER_VOLATILE
+    SAVE_EACH VCPU_GPR, %rax, VOLATILE_OTHERS
     CALL_C \function
     jz slow_rest
     incq \counter(%rdi)
@@ -88,7 +85,7 @@ back_from_c:                            /* with what C has left in the guest's R
     mov %rcx, VMCB_RAX(%rdx)
     mov FRAME_GUEST, %rax
     vmload %rax
-    LOAD_EACH VCPU_GPR, %rdi, rcx, rdx, OTHER_VOLATILE
+    LOAD_EACH VCPU_GPR, %rdi, rcx, rdx, VOLATILE_OTHERS
 again:
     vmrun %rax
     mov FRAME_VCPU, %rax                /* #VMEXIT has put back our RAX, RSP and flags */
@@ -112,7 +109,7 @@ again:
     ANSWER_IN_C svm_fast_interrupt, VCPU_EXITS_INTERRUPT
 
 fast_memory:
-    SAVE_EACH VCPU_GPR, %rax, OTHER_VOLATILE
+    SAVE_EACH VCPU_GPR, %rax, VOLATILE_OTHERS
     SAVE_EACH VCPU_GPR, %rax, PRESERVED /* the instruction may name any register */
     CALL_C svm_fast_memory
     jz slow_loaded
@@ -188,7 +185,7 @@ fast_rdmsr_c:
 
 /* Everything else: the rest of the registers is saved, and svm_enter returns. Each way in knows what is saved already. */
 slow:
-    SAVE_EACH VCPU_GPR, %rax, OTHER_VOLATILE
+    SAVE_EACH VCPU_GPR, %rax, VOLATILE_OTHERS
     SAVE_EACH VCPU_GPR, %rax, PRESERVED
     mov FRAME_GUEST, %rax
     vmsave %rax

@@ -21,13 +21,7 @@
 #error "the exit path takes the stack pointer for the vCPU"
 #endif
 
-/* Where each register's slot lies in vcpu->gpr: at_rax and so on. */
-.set slot, 0
-.irp register, rax, rcx, rdx, rbx, rsp, rbp, rsi, rdi, r8, r9, r10, r11, r12, r13, r14, r15
-    .set at_\register, slot
-    .set slot, slot + 8
-.endr
-#define GPR(register) (at_##register - 128)(%rsp)
+#define GPR(register) (gpr_##register - 128)(%rsp)
 #define FIELD(offset) (offset - 128)(%rsp)
 #define FIELD_AT(offset, index, scale) (offset - 128)(%rsp, index, scale)
 
@@ -36,9 +30,7 @@
     .globl vmx_enter
 /* enum vmx_entered vmx_enter(struct vcpu *vcpu, bool launched) */
 vmx_enter:
-    .irp register, rbx, rbp, r12, r13, r14, r15
-    push %\register
-    .endr
+    PUSH_EACH PRESERVED
     lea 128(%rdi), %rax
     push %rax                           /* what RSP is on the fast path: see CALL_C */
     mov %rsp, VCPU_HOST_RSP(%rdi)
@@ -46,9 +38,7 @@ window_full:
     cmpl $0, %gs:PERCPU_KICKED          /* an NMI from here to the entry lands at kicked_full */
     jne kicked_full
     test %sil, %sil
-    .irp register, rax, rcx, rdx, rbx, rbp, rsi, r8, r9, r10, r11, r12, r13, r14, r15, rdi
-    mov at_\register(%rdi), %\register
-    .endr
+    LOAD_EACH 0, %rdi, rax, rcx, rdx, rbx, rbp, rsi, r8, r9, r10, r11, r12, r13, r14, r15, rdi
     jz 1f
     vmresume
     jmp window_full_end
@@ -80,23 +70,9 @@ kicked_full:
     vmwrite %rdx, %rcx
 .endm
 
-.macro SAVE registers:vararg
-    .irp register, \registers
-    mov %\register, GPR(\register)
-    .endr
-.endm
-.macro LOAD registers:vararg
-    .irp register, \registers
-    mov GPR(\register), %\register
-    .endr
-.endm
-/* Registers that a C function may change, beside RAX, RCX and RDX; those that it keeps. RSP is in the VMCS. */
-#define VOLATILE rsi, rdi, r8, r9, r10, r11
-#define REST rbx, rbp, r12, r13, r14, r15
-
 /* Calls bool function(struct vcpu *) of fast_exit.c with all saved that it may change; false: the slow way. */
 .macro CALL_C function
-    SAVE VOLATILE
+    SAVE_EACH -128, %rsp, VOLATILE_OTHERS
     lea -128(%rsp), %rdi
     mov VCPU_HOST_RSP(%rdi), %rsp
     call \function
@@ -203,7 +179,7 @@ advance:
     add %rax, %rdx
     vmwrite %rdx, %rcx
 load_volatile:
-    LOAD VOLATILE, rax, rcx, rdx
+    LOAD_EACH -128, %rsp, VOLATILE
 /* All of the guest's registers are in the CPU. An NMI from here to the entry lands at kicked_fast. */
 resume:
     cmpl $0, %gs:PERCPU_KICKED
@@ -231,9 +207,9 @@ fast_halt:
     jmp load_volatile
 
 fast_memory:
-    SAVE REST                           /* the instruction may name any register */
+    SAVE_EACH -128, %rsp, PRESERVED      /* the instruction may name any register */
     CALL_C vmx_fast_memory
-    LOAD REST
+    LOAD_EACH -128, %rsp, PRESERVED
     jmp load_volatile
 
 /* Everything else: the rest of the registers is saved, and vmx_enter returns. Each way in knows what is saved already. */
@@ -254,15 +230,13 @@ save_all:
     mov %rcx, GPR(rcx)
     mov %rdx, GPR(rdx)
 save_volatile:
-    SAVE VOLATILE
+    SAVE_EACH -128, %rsp, VOLATILE_OTHERS
 save_rest:
-    SAVE REST
+    SAVE_EACH -128, %rsp, PRESERVED
     mov FIELD(VCPU_HOST_RSP), %rsp
 return:
     add $8, %rsp
-    .irp register, r15, r14, r13, r12, rbp, rbx
-    pop %\register
-    .endr
+    POP_EACH PRESERVED
     ret
 
     TRAP_WINDOW VECTOR_NMI, window_full, window_full_end, kicked_full
