@@ -60,6 +60,7 @@ static const struct line lines[] = {
     {"unrestricted guest", "guests cannot start in real mode on this CPU (Westmere, 2010, and later have it)", true,
      .secondary = SECONDARY_UNRESTRICTED_GUEST},
     {"NMI exiting", "a running guest could not be stopped", true, .pin = PIN_NMI_EXITING | PIN_VIRTUAL_NMIS},
+    {"I/O exiting", "guests would reach the box's own ports", true, .processor = PROCESSOR_IO_EXITING},
     {"MSR bitmaps", "interrupts cannot be given to guests", true, .processor = PROCESSOR_MSR_BITMAPS},
     {"EFER and PAT switching", "the CPU is too old", true, .entry = ENTRY_CONTROL_LOAD_EFER | ENTRY_CONTROL_LOAD_PAT,
      .exit = EXIT_CONTROL_LOAD_EFER | EXIT_CONTROL_SAVE_EFER | EXIT_CONTROL_LOAD_PAT | EXIT_CONTROL_SAVE_PAT},
