@@ -80,9 +80,7 @@ static bool change_mode(struct local_apic *lapic, uint64_t mode)
 /* BSP is the platform's to say; a write to it is ignored. Every other bit but the mode must be as it is. */
 static bool write_base(struct local_apic *lapic, uint64_t value)
 {
-    uint64_t changeable = APIC_BASE_EN | APIC_BASE_BSP | (lapic->config.x2apic ? APIC_BASE_EXTD : 0);
-
-    return ((value ^ lapic->base) & ~changeable) == 0 && change_mode(lapic, value & APIC_BASE_MODE);
+    return ((value ^ lapic->base) & ~(APIC_BASE_MODE | APIC_BASE_BSP)) == 0 && change_mode(lapic, value & APIC_BASE_MODE);
 }
 
 bool local_apic_x2apic_enabled(const struct local_apic *lapic)
@@ -137,9 +135,9 @@ bool local_apic_msr_read(struct local_apic *lapic, uint32_t number, uint64_t now
         return true;
     }
     if (number == MSR_IA32_TSC_DEADLINE) {
-        if (lapic->config.tsc_deadline)
-            *value = local_apic_timer_read_deadline(lapic, now);
-        return lapic->config.tsc_deadline;
+        local_apic_tick(lapic, now);
+        *value = lapic->timer.deadline;
+        return true;
     }
     if (x2apic_register(lapic, number, RULE_X2APIC_READ) == NULL)
         return false;
@@ -172,9 +170,8 @@ bool local_apic_msr_write(struct local_apic *lapic, uint32_t number, uint64_t va
     if (number == MSR_IA32_APIC_BASE)
         return write_base(lapic, value);
     if (number == MSR_IA32_TSC_DEADLINE) {
-        if (lapic->config.tsc_deadline)
-            local_apic_timer_write_deadline(lapic, value, now);
-        return lapic->config.tsc_deadline;
+        local_apic_timer_write_deadline(lapic, value, now);
+        return true;
     }
     return write_x2apic(lapic, number, value, now, outcome);
 }

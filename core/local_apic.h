@@ -27,7 +27,6 @@
  *       send  deliver `message`: to each vCPU for which local_apic_matches (or that the shorthand names; one only, of
  *             the caller's choice, for lowest priority) local_apic_post, and a kick where that returns true
  *       eoi   tell the I/O APIC models that `eoi_vector` was ended
- *       refused  one line for the log
  *   An injection that the exit interrupted (IDT vectoring) is the run loop's to repeat: here it is in service already.
  */
 #pragma once
@@ -68,12 +67,10 @@ enum {
 
 /* Decided before the guest runs; constant. */
 struct local_apic_config {
-    uint32_t id;       /* x2APIC id; the xAPIC id is its low 8 bits */
-    bool bootstrap;    /* IA32_APIC_BASE.BSP */
-    bool x2apic;       /* CPUID says that there is an x2APIC mode */
-    bool tsc_deadline; /* CPUID says that the timer has a TSC-deadline mode */
-    uint64_t tsc_hz;   /* of the guest's TSC; 0: the timer stands */
-    uint64_t bus_hz;   /* the timer's input clock, before the divider; 0: the timer stands */
+    uint32_t id;     /* x2APIC id; the xAPIC id is its low 8 bits */
+    bool bootstrap;  /* IA32_APIC_BASE.BSP */
+    uint64_t tsc_hz; /* of the guest's TSC */
+    uint64_t bus_hz; /* the timer's input clock, before the divider */
 };
 
 /*
@@ -91,11 +88,10 @@ struct local_apic_posts {
 } __attribute__((aligned(64)));
 
 struct local_apic_timer {
-    bool running;         /* counts, one-shot or periodic */
-    uint32_t start_count; /* the count at `start` */
-    uint64_t start;       /* number of the bus clock, counted from TSC 0 */
-    uint64_t raised;      /* how often the count has reached 0 since `start` and been noticed */
-    uint64_t deadline;    /* IA32_TSC_DEADLINE; 0: not armed */
+    bool running;      /* counts, one-shot or periodic */
+    uint32_t count;    /* the count at `start` */
+    uint64_t start;    /* number of the bus clock, counted from TSC 0 */
+    uint64_t deadline; /* IA32_TSC_DEADLINE; 0: not armed */
 };
 
 /*
@@ -118,7 +114,6 @@ struct local_apic {
     bool extint_message; /* an ExtINT came as a message and waits for its acknowledge cycle */
     uint32_t events;     /* LOCAL_APIC_EVENT_*, not yet taken */
     uint8_t startup_vector;
-    uint64_t coalesced; /* timer periods that got no interrupt of their own since power-on */
 } __attribute__((aligned(4096)));
 
 _Static_assert(sizeof(struct local_apic_posts) == 128, "requests and levels fill one line, the rest the next");
@@ -130,8 +125,7 @@ struct local_apic_outcome {
     bool send;
     struct interrupt_message message; /* `send`: as the guest wrote it; shorthand and destination are to be resolved */
     bool eoi;
-    uint8_t eoi_vector;  /* `eoi`: of a level-triggered interrupt */
-    const char *refused; /* NULL, or half a sentence about a write that was dropped: it has no defined effect */
+    uint8_t eoi_vector; /* `eoi`: of a level-triggered interrupt */
 };
 
 /* Power-up. The memory may hold anything. Posts are lost too: inputs that are asserted must be posted again. */
@@ -180,11 +174,8 @@ static inline bool local_apic_has_posts(const struct local_apic *lapic)
 
 void local_apic_absorb(struct local_apic *lapic);
 
-/* As a post that is absorbed at once: for messages of the vCPU to itself. */
-void local_apic_accept(struct local_apic *lapic, const struct interrupt_message *message);
-
-/* An event of the vCPU itself: LOCAL_APIC_THERMAL or LOCAL_APIC_PERFORMANCE. True: a vector was newly requested. */
-bool local_apic_raise(struct local_apic *lapic, enum local_apic_lvt source);
+/* An event of the vCPU itself: LOCAL_APIC_THERMAL or LOCAL_APIC_PERFORMANCE. */
+void local_apic_raise(struct local_apic *lapic, enum local_apic_lvt source);
 
 /* Returns and forgets the events. */
 uint32_t must_check local_apic_take_events(struct local_apic *lapic);
@@ -219,10 +210,10 @@ int local_apic_pending(const struct local_apic *lapic);
 void local_apic_take(struct local_apic *lapic, uint8_t vector);
 
 /*
- * Raises the timer's interrupt if it came due by `now`. However late, a periodic timer keeps its phase; periods for
- * which the guest gets no interrupt of their own are the result, and are added to lapic->coalesced.
+ * Raises the timer's interrupt if it came due by `now`. However late, a periodic timer keeps its phase; periods that were
+ * missed get no interrupt of their own.
  */
-uint64_t local_apic_tick(struct local_apic *lapic, uint64_t now);
+void local_apic_tick(struct local_apic *lapic, uint64_t now);
 
 /* The TSC at which the timer next raises an interrupt, which may have passed; LOCAL_APIC_NEVER. */
 uint64_t local_apic_next_deadline(const struct local_apic *lapic);

@@ -18,22 +18,20 @@ static struct interrupt_message message_of(const struct local_apic *lapic)
     return message;
 }
 
-/* What the manual calls invalid has no defined effect; dropping it and saying so is ours. NULL: valid. */
-static const char *objection(const struct interrupt_message *message)
+/* What the manual calls invalid has no defined effect; dropping it is ours. Only fixed ones may include the sender. */
+static bool is_valid(const struct interrupt_message *message)
 {
     switch (message->delivery) {
     case DELIVERY_FIXED:
-        return NULL;
+        return true;
     case DELIVERY_LOWEST:
     case DELIVERY_SMI:
     case DELIVERY_NMI:
     case DELIVERY_INIT:
     case DELIVERY_STARTUP:
-        return message->shorthand == SHORTHAND_SELF || message->shorthand == SHORTHAND_ALL
-                   ? "ICR: only fixed interrupts may use the shorthands that include the sender"
-                   : NULL;
+        return message->shorthand == SHORTHAND_NONE || message->shorthand == SHORTHAND_OTHERS;
     default:
-        return "ICR: reserved delivery mode";
+        return false;
     }
 }
 
@@ -48,15 +46,14 @@ void local_apic_send_self(struct local_apic *lapic, uint8_t vector)
     if (vector < VECTOR_FIRST_LEGAL)
         local_apic_error(lapic, ESR_SEND_VECTOR);
     if (vector < VECTOR_FIRST_LEGAL || local_apic_software_enabled(lapic))
-        (void)local_apic_request(lapic, vector, false);
+        local_apic_request(lapic, vector, false);
 }
 
 void local_apic_send(struct local_apic *lapic, struct local_apic_outcome *outcome)
 {
     struct interrupt_message message = message_of(lapic);
 
-    outcome->refused = objection(&message);
-    if (outcome->refused != NULL)
+    if (!is_valid(&message))
         return;
     if (message.shorthand == SHORTHAND_SELF) {
         local_apic_send_self(lapic, message.vector);

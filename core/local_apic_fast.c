@@ -61,7 +61,7 @@ bool local_apic_fast_icr(struct local_apic *lapic, uint64_t value)
 
 static bool in_deadline_mode(const struct local_apic *lapic)
 {
-    return lapic->config.tsc_deadline && (local_apic_get(lapic, APIC_LVT_TIMER) & LVT_TIMER_MODE) == LVT_TIMER_DEADLINE;
+    return (local_apic_get(lapic, APIC_LVT_TIMER) & LVT_TIMER_MODE) == LVT_TIMER_DEADLINE;
 }
 
 bool local_apic_fast_deadline(struct local_apic *lapic, uint64_t value, uint64_t now)

@@ -13,36 +13,37 @@ enum { PIN_LINT0 = 1u << 0, PIN_LINT1 = 1u << 1 };
 static uint8_t delivery_of(uint32_t entry) { return (uint8_t)((entry >> LVT_DELIVERY_SHIFT) & LVT_DELIVERY_MASK); }
 static bool is_fixed_level(uint32_t entry) { return delivery_of(entry) == DELIVERY_FIXED && (entry & LVT_LEVEL) != 0; }
 
-/* True when a vector was newly requested. Reserved delivery modes, and those that a level would mean, do nothing. */
-static bool deliver(struct local_apic *lapic, uint32_t entry)
+/* Reserved delivery modes, and those that a level would mean, do nothing. */
+static void deliver(struct local_apic *lapic, uint32_t entry)
 {
     switch (delivery_of(entry)) {
     case DELIVERY_FIXED:
-        return local_apic_request(lapic, (uint8_t)(entry & LVT_VECTOR), false);
+        local_apic_request(lapic, (uint8_t)(entry & LVT_VECTOR), false);
+        return;
     case DELIVERY_SMI:
         lapic->events |= LOCAL_APIC_EVENT_SMI;
-        return false;
+        return;
     case DELIVERY_NMI:
         lapic->events |= LOCAL_APIC_EVENT_NMI;
-        return false;
+        return;
     case DELIVERY_INIT:
         lapic->events |= LOCAL_APIC_EVENT_INIT;
-        return false;
+        return;
     default:
-        return false;
+        return;
     }
 }
 
-bool local_apic_raise(struct local_apic *lapic, enum local_apic_lvt source)
+void local_apic_raise(struct local_apic *lapic, enum local_apic_lvt source)
 {
     uint32_t entry = local_apic_get(lapic, local_apic_lvt_at(source));
 
     if ((entry & LVT_MASKED) != 0)
-        return false;
+        return;
     /* A performance counter's interrupt masks its entry, so that the handler is not interrupted by the next. */
     if (source == LOCAL_APIC_PERFORMANCE)
         local_apic_put(lapic, local_apic_lvt_at(source), entry | LVT_MASKED);
-    return deliver(lapic, entry);
+    deliver(lapic, entry);
 }
 
 /* Level-triggered LINT0: accepted while the pin is asserted, once until its EOI. */
@@ -53,7 +54,7 @@ static void look_at_level(struct local_apic *lapic)
     if ((lapic->lines & PIN_LINT0) == 0 || (entry & (LVT_MASKED | LVT_REMOTE_IRR)) != 0 || !is_fixed_level(entry))
         return;
     local_apic_put(lapic, APIC_LVT_LINT0, entry | LVT_REMOTE_IRR);
-    (void)local_apic_request(lapic, (uint8_t)(entry & LVT_VECTOR), true);
+    local_apic_request(lapic, (uint8_t)(entry & LVT_VECTOR), true);
 }
 
 void local_apic_lvt_ended(struct local_apic *lapic, uint8_t vector)
@@ -75,9 +76,9 @@ void local_apic_lines(struct local_apic *lapic, uint32_t lines, uint32_t rises)
         return;
     }
     if ((rises & PIN_LINT0) != 0 && !is_fixed_level(local_apic_get(lapic, APIC_LVT_LINT0)))
-        (void)local_apic_raise(lapic, LOCAL_APIC_LINT0);
+        local_apic_raise(lapic, LOCAL_APIC_LINT0);
     if ((rises & PIN_LINT1) != 0)
-        (void)local_apic_raise(lapic, LOCAL_APIC_LINT1);
+        local_apic_raise(lapic, LOCAL_APIC_LINT1);
     look_at_level(lapic);
 }
 
@@ -106,11 +107,8 @@ void local_apic_lvt_write(struct local_apic *lapic, enum local_apic_lvt entry, u
 {
     uint32_t at = local_apic_lvt_at(entry), before = local_apic_get(lapic, at);
 
-    if (entry == LOCAL_APIC_TIMER) {
-        (void)local_apic_tick(lapic, now);
-        if (!lapic->config.tsc_deadline)
-            value &= ~LVT_TIMER_DEADLINE;
-    }
+    if (entry == LOCAL_APIC_TIMER)
+        local_apic_tick(lapic, now);
     value &= ~(LVT_STATUS | LVT_REMOTE_IRR);
     if (!local_apic_software_enabled(lapic))
         value |= LVT_MASKED;
@@ -136,7 +134,7 @@ void local_apic_error(struct local_apic *lapic, uint32_t error)
     if (lapic->error_signalled || local_apic_masked(lapic, LOCAL_APIC_ERROR))
         return;
     lapic->error_signalled = true; /* first, because a bad vector in this entry is an error too */
-    (void)local_apic_raise(lapic, LOCAL_APIC_ERROR);
+    local_apic_raise(lapic, LOCAL_APIC_ERROR);
 }
 
 /* "The ESR is a write/read register": a write, of whatever value, moves what was found since the last one into it. */

@@ -95,7 +95,7 @@ static void take_vectors(struct local_apic *lapic, uint32_t word)
     while (requests != 0) {
         uint32_t bit = (uint32_t)__builtin_ctzll(requests);
         requests &= requests - 1;
-        (void)local_apic_request(lapic, (uint8_t)(word * 64 + bit), ((levels >> bit) & 1) != 0);
+        local_apic_request(lapic, (uint8_t)(word * 64 + bit), ((levels >> bit) & 1) != 0);
     }
 }
 
@@ -122,12 +122,6 @@ void local_apic_forget_posts(struct local_apic *lapic)
         __atomic_store_n(&posts->requests[word], 0, __ATOMIC_RELAXED);
     __atomic_fetch_and(&posts->events, ~POST_EXTINT, __ATOMIC_RELAXED);
     __atomic_store_n(&posts->rises, 0, __ATOMIC_RELAXED);
-}
-
-void local_apic_accept(struct local_apic *lapic, const struct interrupt_message *message)
-{
-    if (local_apic_post(lapic, message) || local_apic_has_posts(lapic))
-        local_apic_absorb(lapic);
 }
 
 uint32_t local_apic_take_events(struct local_apic *lapic)

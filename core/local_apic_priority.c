@@ -74,17 +74,15 @@ void local_apic_take(struct local_apic *lapic, uint8_t vector)
     set(lapic, APIC_ISR, vector, true);
 }
 
-bool local_apic_request(struct local_apic *lapic, uint8_t vector, bool level)
+void local_apic_request(struct local_apic *lapic, uint8_t vector, bool level)
 {
     if (vector < VECTOR_FIRST_LEGAL) {
         local_apic_error(lapic, ESR_RECEIVE_VECTOR);
-        return false;
+        return;
     }
-    bool newly = !is_set(lapic, APIC_IRR, vector);
     set(lapic, APIC_IRR, vector, true);
     if (is_set(lapic, APIC_TMR, vector) != level)
         set(lapic, APIC_TMR, vector, level);
-    return newly;
 }
 
 void local_apic_ended(struct local_apic *lapic, uint8_t vector, struct local_apic_outcome *outcome)

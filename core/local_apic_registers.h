@@ -151,8 +151,8 @@ void local_apic_register_write(struct local_apic *lapic, uint32_t offset, uint32
 uint8_t local_apic_ppr(const struct local_apic *lapic);
 uint8_t local_apic_apr(const struct local_apic *lapic);
 void local_apic_eoi(struct local_apic *lapic, struct local_apic_outcome *outcome);
-/* True when the vector was not requested already. One below 16 is an error in ESR. */
-bool local_apic_request(struct local_apic *lapic, uint8_t vector, bool level);
+/* A vector below 16 is an error in ESR. */
+void local_apic_request(struct local_apic *lapic, uint8_t vector, bool level);
 
 /* local_apic_command.c: sends what the two halves of ICR hold. */
 void local_apic_send(struct local_apic *lapic, struct local_apic_outcome *outcome);
@@ -171,7 +171,6 @@ void local_apic_timer_mode_changed(struct local_apic *lapic);
 void local_apic_timer_write_initial(struct local_apic *lapic, uint32_t value, uint64_t now);
 void local_apic_timer_write_divide(struct local_apic *lapic, uint8_t value, uint64_t now);
 uint32_t local_apic_timer_current(struct local_apic *lapic, uint64_t now);
-uint64_t local_apic_timer_read_deadline(struct local_apic *lapic, uint64_t now);
 void local_apic_timer_write_deadline(struct local_apic *lapic, uint64_t value, uint64_t now);
 
 /* local_apic_post.c */

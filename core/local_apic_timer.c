@@ -18,13 +18,6 @@ static bool is_deadline(const struct local_apic *lapic) { return mode_of(lapic) 
 static uint32_t initial_of(const struct local_apic *lapic) { return local_apic_get(lapic, APIC_INITIAL_COUNT); }
 static bool is_periodic(const struct local_apic *lapic) { return mode_of(lapic) == LVT_TIMER_PERIODIC; }
 
-/* Both timer mode bits set is a reserved mode: the counter stands. */
-static bool can_count(const struct local_apic *lapic)
-{
-    return (local_apic_get(lapic, APIC_LVT_TIMER) & LVT_TIMER_DEADLINE) == 0 && lapic->config.tsc_hz != 0 &&
-           lapic->config.bus_hz != 0;
-}
-
 /* Number of the present bus clock, and the first TSC tick that belongs to a bus clock: exact inverses. */
 static uint64_t clock_at(const struct local_apic *lapic, uint64_t now)
 {
@@ -51,72 +44,51 @@ static uint64_t counted(const struct local_apic *lapic, uint64_t now)
     return clock > lapic->timer.start ? (clock - lapic->timer.start) / divisor(lapic) : 0;
 }
 
-/* How often the count has reached 0 after that many steps. */
-static uint64_t expirations(const struct local_apic *lapic, uint64_t steps)
-{
-    const struct local_apic_timer *timer = &lapic->timer;
-
-    if (steps < timer->start_count)
-        return 0;
-    return is_periodic(lapic) ? 1 + (steps - timer->start_count) / initial_of(lapic) : 1;
-}
-
-/* After a reload the count is never seen at 0. */
-static uint32_t count_after(const struct local_apic *lapic, uint64_t steps)
-{
-    const struct local_apic_timer *timer = &lapic->timer;
-
-    if (steps < timer->start_count)
-        return timer->start_count - (uint32_t)steps;
-    uint32_t initial = initial_of(lapic);
-    return is_periodic(lapic) ? initial - (uint32_t)((steps - timer->start_count) % initial) : 0;
-}
-
-/* Returns how often the timer has expired since this was last asked. */
-static uint64_t take_expirations(struct local_apic *lapic, uint64_t now)
+/*
+ * Whether the timer has expired since this was last asked. A periodic one has begun anew whenever it did: from the last
+ * of these times on it counts now, so that a late look does not move it.
+ */
+static bool take_expiration(struct local_apic *lapic, uint64_t now)
 {
     struct local_apic_timer *timer = &lapic->timer;
 
     if (timer->deadline != 0) {
         if (now < timer->deadline)
-            return 0;
+            return false;
         timer->deadline = 0;
-        return 1;
+        return true;
     }
     if (!timer->running)
-        return 0;
-    uint64_t total = expirations(lapic, counted(lapic, now));
-    uint64_t fresh = total > timer->raised ? total - timer->raised : 0;
-    timer->raised += fresh;
-    if (timer->raised != 0 && !is_periodic(lapic))
-        timer->running = false;
-    return fresh;
+        return false;
+    uint64_t steps = counted(lapic, now);
+    if (steps < timer->count)
+        return false;
+    timer->running = is_periodic(lapic);
+    if (timer->running) {
+        uint32_t initial = initial_of(lapic);
+        timer->start += (steps - (steps - timer->count) % initial) * divisor(lapic);
+        timer->count = initial;
+    }
+    return true;
 }
 
-uint64_t local_apic_tick(struct local_apic *lapic, uint64_t now)
+/* A masked timer counts on and nobody misses its interrupts. */
+void local_apic_tick(struct local_apic *lapic, uint64_t now)
 {
-    uint64_t expired = take_expirations(lapic, now);
-
-    /* A masked timer counts on and nobody misses its interrupts. */
-    if (expired == 0 || local_apic_masked(lapic, LOCAL_APIC_TIMER))
-        return 0;
-    uint64_t merged = local_apic_raise(lapic, LOCAL_APIC_TIMER) ? expired - 1 : expired;
-    lapic->coalesced += merged;
-    return merged;
+    if (take_expiration(lapic, now))
+        local_apic_raise(lapic, LOCAL_APIC_TIMER);
 }
 
 uint64_t local_apic_next_deadline(const struct local_apic *lapic)
 {
     const struct local_apic_timer *timer = &lapic->timer;
-    uint64_t steps, clocks;
+    uint64_t clocks;
 
     if (local_apic_masked(lapic, LOCAL_APIC_TIMER))
         return LOCAL_APIC_NEVER;
     if (timer->deadline != 0)
         return timer->deadline;
-    if (!timer->running || __builtin_mul_overflow(timer->raised, initial_of(lapic), &steps) ||
-        __builtin_add_overflow(steps, timer->start_count, &steps) ||
-        __builtin_mul_overflow(steps, divisor(lapic), &clocks) || __builtin_add_overflow(clocks, timer->start, &clocks))
+    if (!timer->running || __builtin_add_overflow(timer->start, (uint64_t)timer->count * divisor(lapic), &clocks))
         return LOCAL_APIC_NEVER;
     return tsc_at(lapic, clocks);
 }
@@ -129,14 +101,12 @@ void local_apic_timer_mode_changed(struct local_apic *lapic)
     lapic->timer.deadline = 0;
 }
 
+/* Both timer mode bits set is a reserved mode: the counter stands. */
 static void count_from(struct local_apic *lapic, uint32_t count, uint64_t now)
 {
-    struct local_apic_timer *timer = &lapic->timer;
-
-    timer->running = count != 0 && can_count(lapic);
-    timer->start_count = count;
-    timer->start = timer->running ? clock_at(lapic, now) : 0;
-    timer->raised = 0;
+    lapic->timer.running = count != 0 && (local_apic_get(lapic, APIC_LVT_TIMER) & LVT_TIMER_DEADLINE) == 0;
+    lapic->timer.count = count;
+    lapic->timer.start = clock_at(lapic, now);
 }
 
 /* Starts the counter again; 0 stops it. "In TSC-deadline mode, writes to the initial-count register are ignored." */
@@ -144,7 +114,7 @@ void local_apic_timer_write_initial(struct local_apic *lapic, uint32_t value, ui
 {
     if (is_deadline(lapic))
         return;
-    (void)local_apic_tick(lapic, now);
+    local_apic_tick(lapic, now);
     local_apic_put(lapic, APIC_INITIAL_COUNT, value);
     count_from(lapic, value, now);
 }
@@ -152,7 +122,7 @@ void local_apic_timer_write_initial(struct local_apic *lapic, uint32_t value, ui
 /* The count goes on from where it is; the part of a step that has passed is lost. */
 void local_apic_timer_write_divide(struct local_apic *lapic, uint8_t value, uint64_t now)
 {
-    (void)local_apic_tick(lapic, now);
+    local_apic_tick(lapic, now);
     uint32_t count = local_apic_timer_current(lapic, now);
     local_apic_put(lapic, APIC_DIVIDE, value);
     if (lapic->timer.running)
@@ -161,14 +131,8 @@ void local_apic_timer_write_divide(struct local_apic *lapic, uint8_t value, uint
 
 uint32_t local_apic_timer_current(struct local_apic *lapic, uint64_t now)
 {
-    (void)local_apic_tick(lapic, now);
-    return lapic->timer.running ? count_after(lapic, counted(lapic, now)) : 0;
-}
-
-uint64_t local_apic_timer_read_deadline(struct local_apic *lapic, uint64_t now)
-{
-    (void)local_apic_tick(lapic, now);
-    return lapic->timer.deadline;
+    local_apic_tick(lapic, now);
+    return lapic->timer.running ? lapic->timer.count - (uint32_t)counted(lapic, now) : 0;
 }
 
 /* "If the timer is not in TSC-deadline mode, writes are ignored." 0 disarms; a time that has passed is due at once. */
@@ -176,6 +140,6 @@ void local_apic_timer_write_deadline(struct local_apic *lapic, uint64_t value, u
 {
     if (!is_deadline(lapic))
         return;
-    (void)local_apic_tick(lapic, now);
+    local_apic_tick(lapic, now);
     lapic->timer.deadline = value;
 }

@@ -32,8 +32,6 @@ void virtual_interrupts_reset(struct vcpu *vcpu)
     struct local_apic_config config = {
         .id = vcpu->apic_id,
         .bootstrap = vcpu->index == 0,
-        .x2apic = true,
-        .tsc_deadline = true,
         .tsc_hz = vcpu->partition->machine->tsc_hz,
         .bus_hz = bus_hz(vcpu),
     };

@@ -40,7 +40,6 @@ static void require_outcome(const struct local_apic_outcome *out)
 {
     require(!out->send || (out->message.delivery <= 7 && out->message.shorthand <= SHORTHAND_OTHERS));
     require(!out->eoi || out->eoi_vector >= 16);
-    require(out->refused == NULL || strlen(out->refused) > 4);
 }
 
 static void access_memory(struct input *in)
@@ -109,9 +108,7 @@ static void pass_time(struct input *in)
 {
     uint8_t how = input_8(in);
     now += (uint64_t)input_8(in) << (how & 31);
-    uint64_t due = local_apic_next_deadline(lapic);
-    uint64_t missed = local_apic_tick(lapic, now);
-    require(missed == 0 || due <= now);
+    local_apic_tick(lapic, now);
     require(local_apic_next_deadline(lapic) > now); /* or the CPU would do nothing but come back */
 }
 
@@ -202,8 +199,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     uint8_t flags = input_8(&in);
     struct local_apic_config config = {.id = input_8(&in),
                                        .bootstrap = (flags & 1) != 0,
-                                       .x2apic = (flags & 2) != 0,
-                                       .tsc_deadline = (flags & 4) != 0,
                                        .tsc_hz = clocks[flags >> 3 & 3],
                                        .bus_hz = clocks[flags >> 5 & 3]};
     lapic = aligned_alloc(_Alignof(struct local_apic), sizeof *lapic);

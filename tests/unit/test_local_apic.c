@@ -155,8 +155,6 @@ static void base_register_bits(void **state)
     power_on(7);
     assert_true(wrmsr(MSR_BASE, BASE_XAPIC & ~0x100ull));
     assert_true(rdmsr(MSR_BASE) == BASE_XAPIC);
-    lapic.config.x2apic = false;
-    assert_false(wrmsr(MSR_BASE, BASE_X2APIC));
     assert_true(wrmsr(MSR_BASE, BASE_DISABLED));
 }
 
@@ -383,7 +381,7 @@ static void software_disabled(void **state)
     assert_int_equal(local_apic_pending(&lapic), 0x80); /* "are held": what was there before */
     put(ICR_LOW, 0x40091);                              /* to itself */
     assert_int_equal(local_apic_pending(&lapic), 0x80);
-    local_apic_accept(&lapic, &(struct interrupt_message){.delivery = DELIVERY_NMI});
+    accept_message(&lapic, &(struct interrupt_message){.delivery = DELIVERY_NMI});
     assert_int_equal(local_apic_take_events(&lapic), LOCAL_APIC_EVENT_NMI);
     put(ICR_LOW, 0x4055); /* it can still send */
     assert_true(outcome.send);
@@ -498,20 +496,20 @@ static void pins_of_a_disabled_apic(void **state)
 static void thermal_and_performance(void **state)
 {
     (void)state;
-    assert_false(local_apic_raise(&lapic, LOCAL_APIC_THERMAL));
+    local_apic_raise(&lapic, LOCAL_APIC_THERMAL);
     put(LVT_THERMAL, 0x61);
-    assert_true(local_apic_raise(&lapic, LOCAL_APIC_THERMAL));
-    assert_false(local_apic_raise(&lapic, LOCAL_APIC_THERMAL)); /* merges */
+    local_apic_raise(&lapic, LOCAL_APIC_THERMAL);
+    local_apic_raise(&lapic, LOCAL_APIC_THERMAL); /* merges */
     assert_int_equal(local_apic_pending(&lapic), 0x61);
     assert_int_equal(get(LVT_THERMAL), 0x61);
     put(LVT_THERMAL, 0x261);
-    assert_false(local_apic_raise(&lapic, LOCAL_APIC_THERMAL));
+    local_apic_raise(&lapic, LOCAL_APIC_THERMAL);
     assert_int_equal(local_apic_take_events(&lapic), LOCAL_APIC_EVENT_SMI);
     put(LVT_PERFORMANCE, 0x400);
-    assert_false(local_apic_raise(&lapic, LOCAL_APIC_PERFORMANCE));
+    local_apic_raise(&lapic, LOCAL_APIC_PERFORMANCE);
     assert_int_equal(local_apic_take_events(&lapic), LOCAL_APIC_EVENT_NMI);
     assert_int_equal(get(LVT_PERFORMANCE), 0x400 | MASKED);
-    assert_false(local_apic_raise(&lapic, LOCAL_APIC_PERFORMANCE));
+    local_apic_raise(&lapic, LOCAL_APIC_PERFORMANCE);
     assert_int_equal(local_apic_take_events(&lapic), 0);
 }
 
@@ -563,7 +561,6 @@ static void icr_combinations_without_meaning(void **state)
             bool reserved = delivery == 3 || delivery == 7;
             bool includes_self = shorthand == 1 || shorthand == 2;
             bool refused = reserved || (includes_self && delivery != 0);
-            assert_int_equal(outcome.refused != NULL, refused);
             assert_int_equal(outcome.send, !refused && shorthand != 1);
             assert_int_equal(local_apic_pending(&lapic), delivery == 0 && shorthand == 1 ? 0x55 : -1);
             assert_int_equal(local_apic_take_events(&lapic), 0);
@@ -599,7 +596,7 @@ static void illegal_vectors(void **state)
         accept((uint8_t)vector, false);
         assert_int_equal(esr(), RECEIVE_VECTOR);
         put(LVT_THERMAL, vector);
-        assert_false(local_apic_raise(&lapic, LOCAL_APIC_THERMAL));
+        local_apic_raise(&lapic, LOCAL_APIC_THERMAL);
         assert_int_equal(esr(), RECEIVE_VECTOR);
         put(ICR_LOW, 0x4600 | vector); /* a start-up message's vector is a page */
         assert_true(outcome.send);

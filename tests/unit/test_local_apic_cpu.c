@@ -41,7 +41,7 @@ static void both_accept(uint8_t vector, bool level)
     const struct interrupt_message message = {
         .delivery = DELIVERY_FIXED, .vector = vector, .level = level, .assert_line = true};
     accept(vector, level);
-    local_apic_accept(&helped, &message);
+    accept_message(&helped, &message);
 }
 
 static void both_take(void)

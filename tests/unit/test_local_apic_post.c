@@ -83,7 +83,7 @@ static void accepting_absorbs(void **state)
     accept(0x42, false);
     assert_int_equal(get(IRR + 0x20), 7);
     const struct interrupt_message extint = {.delivery = DELIVERY_EXTINT};
-    local_apic_accept(&lapic, &extint);
+    accept_message(&lapic, &extint);
     assert_true(local_apic_extint(&lapic));
     local_apic_init_reset(&lapic);
     assert_false(local_apic_extint(&lapic));
