@@ -49,7 +49,7 @@ void local_apic_power_on(struct local_apic *lapic, const struct local_apic_confi
 
 void local_apic_init_reset(struct local_apic *lapic)
 {
-    local_apic_forget_posts(lapic);
+    local_apic_absorb(lapic); /* to lose it */
     reset_registers(lapic);
 }
 

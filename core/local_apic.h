@@ -8,17 +8,17 @@
  * How a run loop uses it. `now` is the guest's TSC; it is read once a round.
  *
  *   before each entry, in this order
+ *     local_apic_set_lint0      what the 8259 pair's output is now, on the CPU that it is wired to
  *     local_apic_absorb         takes in what other CPUs have posted
  *     local_apic_tick           raises the timer's interrupt if it is due
- *     local_apic_take_events    NMI: inject it, or ask for the NMI window. INIT: local_apic_init_reset, then wait for
- *                               STARTUP; STARTUP (only while waiting): begin at startup_vector * 4 KiB. SMI: refuse
+ *     lapic->nmi                true: inject an NMI, or ask for the NMI window
  *     local_apic_extint         true: the 8259 pair has an interrupt. When the guest can take one (RFLAGS.IF, no STI or
  *                               MOV SS shadow, nothing being injected): local_apic_take_extint, run the 8259's
  *                               acknowledge cycle, inject that vector. Otherwise ask for the interrupt window
  *     local_apic_pending        >= 0 and nothing from the 8259: under the same condition local_apic_take and inject the
  *                               vector; otherwise ask for the interrupt window
  *     local_apic_next_deadline  the host's timer must make the vCPU exit by then
- *   A vCPU in HLT wakes when pending >= 0, extint, or an event: absorb and tick first. Before the CPU goes idle it
+ *   A vCPU in HLT wakes when pending >= 0, extint, or an NMI: absorb and tick first. Before the CPU goes idle it
  *   looks at local_apic_has_posts once more, after it has made itself kickable.
  *
  *   on an exit
@@ -39,25 +39,6 @@
 
 enum { LOCAL_APIC_WINDOW_SIZE = 0x1000, LOCAL_APIC_REGISTERS_SIZE = 0x400 };
 enum { LOCAL_APIC_VECTORS = 256, LOCAL_APIC_WORDS = LOCAL_APIC_VECTORS / 64 };
-
-/* The local vector table in the order of its registers, 320h to 370h. */
-enum local_apic_lvt {
-    LOCAL_APIC_TIMER,
-    LOCAL_APIC_THERMAL,
-    LOCAL_APIC_PERFORMANCE,
-    LOCAL_APIC_LINT0,
-    LOCAL_APIC_LINT1,
-    LOCAL_APIC_ERROR,
-    LOCAL_APIC_LVTS
-};
-
-/* What reached the local APIC and is not a vector. */
-enum {
-    LOCAL_APIC_EVENT_NMI = 1u << 0,
-    LOCAL_APIC_EVENT_SMI = 1u << 1,
-    LOCAL_APIC_EVENT_INIT = 1u << 2,
-    LOCAL_APIC_EVENT_STARTUP = 1u << 3, /* startup_vector */
-};
 
 /* What a CPU that works on the registers has to be told of. */
 enum {
@@ -81,10 +62,7 @@ struct local_apic_posts {
     uint64_t requests[LOCAL_APIC_WORDS]; /* one bit a vector */
     uint64_t levels[LOCAL_APIC_WORDS];   /* trigger mode of the last request of each vector; 1: level */
     uint32_t outstanding;                /* something was posted since the owner last looked */
-    uint32_t events;                     /* LOCAL_APIC_EVENT_*, and an ExtINT message */
-    uint32_t lines;                      /* LINT0 (bit 0) and LINT1 (bit 1) as they are */
-    uint32_t rises;                      /* and whether they have risen */
-    uint8_t startup_vector;
+    uint32_t extint;                     /* an ExtINT message */
 } __attribute__((aligned(64)));
 
 struct local_apic_timer {
@@ -110,10 +88,9 @@ struct local_apic {
     uint32_t errors;      /* found since the last write of ESR */
     bool error_signalled; /* an error interrupt was sent since */
     struct local_apic_timer timer;
-    uint32_t lines;      /* LINT0 and LINT1, as in posts */
+    bool lint0;          /* that pin is asserted */
     bool extint_message; /* an ExtINT came as a message and waits for its acknowledge cycle */
-    uint32_t events;     /* LOCAL_APIC_EVENT_*, not yet taken */
-    uint8_t startup_vector;
+    bool nmi;            /* an entry of the vector table has raised one; the owner takes it by clearing this */
 } __attribute__((aligned(4096)));
 
 _Static_assert(sizeof(struct local_apic_posts) == 128, "requests and levels fill one line, the rest the next");
@@ -128,10 +105,10 @@ struct local_apic_outcome {
     uint8_t eoi_vector; /* `eoi`: of a level-triggered interrupt */
 };
 
-/* Power-up. The memory may hold anything. Posts are lost too: inputs that are asserted must be posted again. */
+/* Power-up. The memory may hold anything. Posts are lost too. */
 void local_apic_power_on(struct local_apic *lapic, const struct local_apic_config *config);
 
-/* INIT: all but the mode, the id and the state of the LINT inputs goes to its reset value. Posted vectors are lost. */
+/* INIT: all but the mode, the id and the state of LINT0 goes to its reset value. Posted vectors are lost. */
 void local_apic_init_reset(struct local_apic *lapic);
 
 /* True in xAPIC mode: the page at LOCAL_APIC_BASE is the local APIC's. Otherwise nobody answers there. */
@@ -158,13 +135,10 @@ uint64_t local_apic_cr8(const struct local_apic *lapic);
 bool must_check local_apic_set_cr8(struct local_apic *lapic, uint64_t value);
 
 /*
- * Any CPU: hands `message`, which is for this local APIC, to its owner. True: the owner must be kicked to see it. A
- * message of a reserved delivery mode is dropped.
+ * Any CPU: hands `message`, which is for this local APIC, to its owner. True: the owner must be kicked to see it. Only
+ * vectors and ExtINT are taken: NMI, INIT and start-up go to the vCPU itself, SMI and reserved modes mean nothing.
  */
 bool must_check local_apic_post(struct local_apic *lapic, const struct interrupt_message *message);
-
-/* Any CPU: the level at input LOCAL_APIC_LINT0 or _LINT1 (no other exists). True: kick. */
-bool must_check local_apic_post_line(struct local_apic *lapic, enum local_apic_lvt line, bool asserted);
 
 /* Any CPU: whether something was posted that the owner has not absorbed. */
 static inline bool local_apic_has_posts(const struct local_apic *lapic)
@@ -174,11 +148,8 @@ static inline bool local_apic_has_posts(const struct local_apic *lapic)
 
 void local_apic_absorb(struct local_apic *lapic);
 
-/* An event of the vCPU itself: LOCAL_APIC_THERMAL or LOCAL_APIC_PERFORMANCE. */
-void local_apic_raise(struct local_apic *lapic, enum local_apic_lvt source);
-
-/* Returns and forgets the events. */
-uint32_t must_check local_apic_take_events(struct local_apic *lapic);
+/* The level at the one input that anything is wired to. */
+void local_apic_set_lint0(struct local_apic *lapic, bool asserted);
 
 /* Whether the 8259s' interrupt reaches this CPU now: by ExtINT input or message, or because the APIC is disabled. */
 bool local_apic_extint(const struct local_apic *lapic);

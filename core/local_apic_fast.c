@@ -80,7 +80,7 @@ static int due(const struct local_apic *lapic, uint64_t now)
     uint32_t entry = local_apic_get(lapic, APIC_LVT_TIMER);
 
     if (lapic->timer.deadline == 0 || now < lapic->timer.deadline || (entry & LVT_MASKED) != 0 ||
-        (entry & LVT_VECTOR) < VECTOR_FIRST_LEGAL || !in_deadline_mode(lapic) || lapic->events != 0 ||
+        (entry & LVT_VECTOR) < VECTOR_FIRST_LEGAL || !in_deadline_mode(lapic) || lapic->nmi ||
         lapic->extint_message || local_apic_has_posts(lapic))
         return -1;
     return (int)(entry & LVT_VECTOR);

@@ -18,7 +18,6 @@ enum {
 #define DELIVERY      (LVT_DELIVERY_MASK << LVT_DELIVERY_SHIFT)
 #define LVT_PLAIN     (LVT_VECTOR | LVT_STATUS | LVT_MASKED)
 #define LVT_PIN       (LVT_PLAIN | DELIVERY | LVT_POLARITY | LVT_REMOTE_IRR | LVT_LEVEL)
-#define LVT_AT(entry) AT(APIC_LVT_TIMER + APIC_STRIDE * (entry))
 
 /* In the order of the manual's table. */
 static const struct local_apic_register registers[LOCAL_APIC_REGISTERS_SIZE / APIC_STRIDE] = {
@@ -38,12 +37,12 @@ static const struct local_apic_register registers[LOCAL_APIC_REGISTERS_SIZE / AP
     AT(APIC_ESR) = {READ_WRITE, 0},
     AT(APIC_ICR_LOW) = {READ_WRITE, ICR_WRITABLE | ICR_STATUS},
     AT(APIC_ICR_HIGH) = {XAPIC_ONLY, 0},
-    LVT_AT(LOCAL_APIC_TIMER) = {READ_WRITE, LVT_PLAIN | LVT_TIMER_MODE},
-    LVT_AT(LOCAL_APIC_THERMAL) = {READ_WRITE, LVT_PLAIN | DELIVERY},
-    LVT_AT(LOCAL_APIC_PERFORMANCE) = {READ_WRITE, LVT_PLAIN | DELIVERY},
-    LVT_AT(LOCAL_APIC_LINT0) = {READ_WRITE, LVT_PIN},
-    LVT_AT(LOCAL_APIC_LINT1) = {READ_WRITE, LVT_PIN},
-    LVT_AT(LOCAL_APIC_ERROR) = {READ_WRITE, LVT_PLAIN},
+    AT(APIC_LVT_TIMER) = {READ_WRITE, LVT_PLAIN | LVT_TIMER_MODE},
+    AT(APIC_LVT_THERMAL) = {READ_WRITE, LVT_PLAIN | DELIVERY},
+    AT(APIC_LVT_PERFORMANCE) = {READ_WRITE, LVT_PLAIN | DELIVERY},
+    AT(APIC_LVT_LINT0) = {READ_WRITE, LVT_PIN},
+    AT(APIC_LVT_LINT1) = {READ_WRITE, LVT_PIN},
+    AT(APIC_LVT_ERROR) = {READ_WRITE, LVT_PLAIN},
     AT(APIC_INITIAL_COUNT) = {READ_WRITE, 0xffffffff},
     AT(APIC_CURRENT_COUNT) = {READ, 0},
     AT(APIC_DIVIDE) = {READ_WRITE, DIVIDE_WRITABLE},
@@ -51,12 +50,6 @@ static const struct local_apic_register registers[LOCAL_APIC_REGISTERS_SIZE / AP
 };
 
 const struct local_apic_register *local_apic_register(uint32_t offset) { return &registers[offset / APIC_STRIDE]; }
-
-static bool is_lvt(uint32_t offset) { return offset >= APIC_LVT_TIMER && offset <= APIC_LVT_ERROR; }
-static enum local_apic_lvt lvt_of(uint32_t offset)
-{
-    return (enum local_apic_lvt)((offset - APIC_LVT_TIMER) / APIC_STRIDE);
-}
 
 uint32_t local_apic_register_read(struct local_apic *lapic, uint32_t offset, uint64_t now)
 {
@@ -89,9 +82,9 @@ static void write_icr_low(struct local_apic *lapic, uint32_t value, struct local
 void local_apic_register_write(struct local_apic *lapic, uint32_t offset, uint32_t value, uint64_t now,
                                struct local_apic_outcome *outcome)
 {
-    if (is_lvt(offset)) {
+    if (offset >= APIC_LVT_TIMER && offset <= APIC_LVT_ERROR) {
         /* Of a timer entry that is written no other bit exists than in the x2APIC's. */
-        local_apic_lvt_write(lapic, lvt_of(offset), value & local_apic_register(offset)->writable, now);
+        local_apic_lvt_write(lapic, offset, value & local_apic_register(offset)->writable, now);
         return;
     }
     switch (offset) {

@@ -26,7 +26,10 @@ enum {
     APIC_ICR_LOW = 0x300,
     APIC_ICR_HIGH = 0x310,
     APIC_LVT_TIMER = 0x320,
+    APIC_LVT_THERMAL = 0x330,
+    APIC_LVT_PERFORMANCE = 0x340,
     APIC_LVT_LINT0 = 0x350,
+    APIC_LVT_LINT1 = 0x360,
     APIC_LVT_ERROR = 0x370,
     APIC_INITIAL_COUNT = 0x380,
     APIC_CURRENT_COUNT = 0x390,
@@ -45,7 +48,7 @@ enum { MSR_IA32_APIC_BASE = 0x1b, MSR_IA32_TSC_DEADLINE = 0x6e0, MSR_X2APIC_FIRS
 #define APIC_MODE_X2APIC (APIC_BASE_EN | APIC_BASE_EXTD)
 
 /* "Local APIC Version Register": 14h, six LVT entries, EOI-broadcast suppression. */
-#define APIC_VERSION_VALUE (0x14u | (uint32_t)(LOCAL_APIC_LVTS - 1) << 16 | 1u << 24)
+#define APIC_VERSION_VALUE (0x14u | 5u << 16 | 1u << 24)
 
 /* "Spurious Interrupt": bit 9, focus processor checking, is kept and means nothing. */
 #define SVR_ENABLED      (1u << 8)
@@ -96,9 +99,6 @@ enum { MSR_IA32_APIC_BASE = 0x1b, MSR_IA32_TSC_DEADLINE = 0x6e0, MSR_X2APIC_FIRS
 
 enum { APIC_STRIDE = 0x10, VECTOR_FIRST_LEGAL = 16 };
 
-/* posts.events: beside LOCAL_APIC_EVENT_*. */
-#define POST_EXTINT (1u << 31)
-
 static inline uint32_t local_apic_get(const struct local_apic *lapic, uint32_t offset)
 {
     return lapic->registers[offset / sizeof(uint32_t)];
@@ -107,7 +107,6 @@ static inline void local_apic_put(struct local_apic *lapic, uint32_t offset, uin
 {
     __atomic_store_n(&lapic->registers[offset / sizeof(uint32_t)], value, __ATOMIC_RELAXED);
 }
-static inline uint32_t local_apic_lvt_at(enum local_apic_lvt entry) { return APIC_LVT_TIMER + APIC_STRIDE * entry; }
 
 /* A map of 256 vectors is eight registers, 32 vectors in each: where one's is, and which bit. */
 static inline uint32_t local_apic_map_at(uint32_t map, uint8_t vector) { return map + vector / 32u * APIC_STRIDE; }
@@ -125,9 +124,9 @@ static inline bool local_apic_software_enabled(const struct local_apic *lapic)
 {
     return (local_apic_get(lapic, APIC_SVR) & SVR_ENABLED) != 0;
 }
-static inline bool local_apic_masked(const struct local_apic *lapic, enum local_apic_lvt entry)
+static inline bool local_apic_masked(const struct local_apic *lapic, uint32_t lvt)
 {
-    return (local_apic_get(lapic, local_apic_lvt_at(entry)) & LVT_MASKED) != 0;
+    return (local_apic_get(lapic, lvt) & LVT_MASKED) != 0;
 }
 static inline uint32_t local_apic_x2apic_ldr(uint32_t id) { return ((id >> 4) & 0xffffu) << 16 | 1u << (id & 15u); }
 
@@ -158,11 +157,11 @@ void local_apic_request(struct local_apic *lapic, uint8_t vector, bool level);
 void local_apic_send(struct local_apic *lapic, struct local_apic_outcome *outcome);
 void local_apic_send_self(struct local_apic *lapic, uint8_t vector);
 
-/* local_apic_lvt.c */
-void local_apic_lvt_write(struct local_apic *lapic, enum local_apic_lvt entry, uint32_t value, uint64_t now);
+/* local_apic_lvt.c: `lvt` is the entry's offset. */
+void local_apic_lvt_write(struct local_apic *lapic, uint32_t lvt, uint32_t value, uint64_t now);
 void local_apic_lvt_mask_all(struct local_apic *lapic);
 void local_apic_lvt_ended(struct local_apic *lapic, uint8_t vector);
-void local_apic_lines(struct local_apic *lapic, uint32_t lines, uint32_t rises);
+void local_apic_raise(struct local_apic *lapic, uint32_t lvt); /* unless it is masked */
 void local_apic_error(struct local_apic *lapic, uint32_t error);
 void local_apic_esr_write(struct local_apic *lapic);
 
@@ -172,6 +171,3 @@ void local_apic_timer_write_initial(struct local_apic *lapic, uint32_t value, ui
 void local_apic_timer_write_divide(struct local_apic *lapic, uint8_t value, uint64_t now);
 uint32_t local_apic_timer_current(struct local_apic *lapic, uint64_t now);
 void local_apic_timer_write_deadline(struct local_apic *lapic, uint64_t value, uint64_t now);
-
-/* local_apic_post.c */
-void local_apic_forget_posts(struct local_apic *lapic);

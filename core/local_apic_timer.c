@@ -76,7 +76,7 @@ static bool take_expiration(struct local_apic *lapic, uint64_t now)
 void local_apic_tick(struct local_apic *lapic, uint64_t now)
 {
     if (take_expiration(lapic, now))
-        local_apic_raise(lapic, LOCAL_APIC_TIMER);
+        local_apic_raise(lapic, APIC_LVT_TIMER);
 }
 
 uint64_t local_apic_next_deadline(const struct local_apic *lapic)
@@ -84,7 +84,7 @@ uint64_t local_apic_next_deadline(const struct local_apic *lapic)
     const struct local_apic_timer *timer = &lapic->timer;
     uint64_t clocks;
 
-    if (local_apic_masked(lapic, LOCAL_APIC_TIMER))
+    if (local_apic_masked(lapic, APIC_LVT_TIMER))
         return LOCAL_APIC_NEVER;
     if (timer->deadline != 0)
         return timer->deadline;

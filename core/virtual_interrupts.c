@@ -150,17 +150,11 @@ void virtual_interrupts_written(struct vcpu *vcpu, uint64_t offset)
     carry_out(vcpu, &outcome);
 }
 
-static void local_apic_input(struct local_apic *apic, bool asserted)
+static void take_nmi(struct vcpu *vcpu)
 {
-    bool kick = local_apic_post_line(apic, LOCAL_APIC_LINT0, asserted);
-    (void)kick; /* nobody sleeps: this is the CPU */
-}
-
-/* What the vCPU's own local APIC raised beside vectors: an LVT entry set to NMI. */
-static void take_events(struct vcpu *vcpu)
-{
-    if (!(local_apic_take_events(vcpu->apic) & LOCAL_APIC_EVENT_NMI))
+    if (!vcpu->apic->nmi)
         return;
+    vcpu->apic->nmi = false;
     __atomic_fetch_or(&vcpu->requests, VCPU_REQUEST_NMI, __ATOMIC_ACQ_REL);
     cpu_kick(vcpu->cpu); /* the requests have been looked at already: once more */
 }
@@ -209,10 +203,10 @@ bool virtual_interrupts_prepare(struct vcpu *vcpu, const struct backend *backend
     }
     /* The 8259s' output is looked at, not sent: so two CPUs that change it cannot be overtaken by each other's news. */
     if (vcpu->index == 0)
-        local_apic_input(vcpu->apic, platform_extint(p->platform));
+        local_apic_set_lint0(vcpu->apic, platform_extint(p->platform));
     local_apic_absorb(vcpu->apic);
     local_apic_tick(vcpu->apic, now);
-    take_events(vcpu);
+    take_nmi(vcpu);
     if (inject_next(vcpu, backend))
         vcpu->state = VCPU_RUNNING;
     if (vcpu->index == 0)

@@ -123,7 +123,7 @@ static void take(void)
         require(has_bit(ISR, (unsigned)vector) && !has_bit(IRR, (unsigned)vector));
         require(local_apic_pending(lapic) == -1 || local_apic_pending(lapic) >> 4 > vector >> 4);
     }
-    require((local_apic_take_events(lapic) & ~0xfu) == 0 && local_apic_take_events(lapic) == 0);
+    lapic->nmi = false;
 }
 
 static void set_cr8(uint64_t value)
@@ -169,8 +169,7 @@ static void operate(struct input *in)
         post(in);
         break;
     case OP_LINE:
-        (void)!local_apic_post_line(lapic, input_8(in) & 1 ? LOCAL_APIC_LINT0 : LOCAL_APIC_LINT1,
-                                    (input_8(in) & 1) != 0);
+        local_apic_set_lint0(lapic, (input_8(in) & 1) != 0);
         break;
     case OP_TIME:
         pass_time(in);

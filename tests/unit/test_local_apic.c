@@ -14,10 +14,11 @@
 
 enum { SEND_VECTOR = 0x20, RECEIVE_VECTOR = 0x40, ILLEGAL_REGISTER = 0x80 };
 
-static void line(enum local_apic_lvt pin, bool asserted)
+static bool took_nmi(void)
 {
-    (void)!local_apic_post_line(&lapic, pin, asserted);
-    local_apic_absorb(&lapic);
+    bool raised = lapic.nmi;
+    lapic.nmi = false;
+    return raised;
 }
 
 static uint32_t esr(void)
@@ -381,8 +382,6 @@ static void software_disabled(void **state)
     assert_int_equal(local_apic_pending(&lapic), 0x80); /* "are held": what was there before */
     put(ICR_LOW, 0x40091);                              /* to itself */
     assert_int_equal(local_apic_pending(&lapic), 0x80);
-    accept_message(&lapic, &(struct interrupt_message){.delivery = DELIVERY_NMI});
-    assert_int_equal(local_apic_take_events(&lapic), LOCAL_APIC_EVENT_NMI);
     put(ICR_LOW, 0x4055); /* it can still send */
     assert_true(outcome.send);
     put(SVR, 0x1ff);
@@ -391,45 +390,41 @@ static void software_disabled(void **state)
     assert_int_equal(get(LVT_LINT0), 0x46);
 }
 
-/* "Local Vector Table": delivery modes of the pins. */
+/* "Local Vector Table": delivery modes of the pin. */
 static void pins_deliver_as_programmed(void **state)
 {
     static const struct {
-        uint32_t entry, events;
+        uint32_t entry;
         int pending;
-        bool extint;
+        bool nmi, extint;
     } cases[] = {
-        {0x00045, 0, 0x45, false},
-        {0x10045, 0, -1, false},
-        {0x00200, LOCAL_APIC_EVENT_SMI, -1, false},
-        {0x00400, LOCAL_APIC_EVENT_NMI, -1, false},
-        {0x08400, LOCAL_APIC_EVENT_NMI, -1, false}, /* the trigger bit means nothing */
-        {0x10400, 0, -1, false},
-        {0x00500, LOCAL_APIC_EVENT_INIT, -1, false},
-        {0x00700, 0, -1, true},
-        {0x10700, 0, -1, false},
-        {0x00145, 0, -1, false}, /* reserved modes */
-        {0x00345, 0, -1, false},
-        {0x00645, 0, -1, false},
+        {0x00045, 0x45, false, false},
+        {0x10045, -1, false, false},
+        {0x00200, -1, false, false}, /* SMI and INIT: not for a guest to give itself */
+        {0x00400, -1, true, false},
+        {0x08400, -1, true, false}, /* the trigger bit means nothing */
+        {0x10400, -1, false, false},
+        {0x00500, -1, false, false},
+        {0x00700, -1, false, true},
+        {0x10700, -1, false, false},
+        {0x00145, -1, false, false}, /* reserved modes */
+        {0x00345, -1, false, false},
+        {0x00645, -1, false, false},
     };
 
-    for (uint32_t pin = LOCAL_APIC_LINT0; pin <= LOCAL_APIC_LINT1; pin++) {
-        for (size_t i = 0; i < array_size(cases); i++) {
-            setup_enabled(state);
-            put(LVT_LINT0 + 0x10 * (pin - LOCAL_APIC_LINT0), cases[i].entry);
-            assert_int_equal(local_apic_take_events(&lapic), 0);
-            line((enum local_apic_lvt)pin, true);
-            assert_int_equal(local_apic_pending(&lapic), cases[i].pending);
-            assert_int_equal(local_apic_extint(&lapic), cases[i].extint);
-            assert_int_equal(local_apic_take_events(&lapic), cases[i].events);
-            line((enum local_apic_lvt)pin, true); /* no edge */
-            assert_int_equal(local_apic_take_events(&lapic), 0);
-            line((enum local_apic_lvt)pin, false);
-            assert_false(local_apic_extint(&lapic));
-        }
+    for (size_t i = 0; i < array_size(cases); i++) {
+        setup_enabled(state);
+        put(LVT_LINT0, cases[i].entry);
+        assert_false(took_nmi());
+        local_apic_set_lint0(&lapic, true);
+        assert_int_equal(local_apic_pending(&lapic), cases[i].pending);
+        assert_int_equal(local_apic_extint(&lapic), cases[i].extint);
+        assert_int_equal(took_nmi(), cases[i].nmi);
+        local_apic_set_lint0(&lapic, true); /* no edge */
+        assert_false(took_nmi());
+        local_apic_set_lint0(&lapic, false);
+        assert_false(local_apic_extint(&lapic));
     }
-    assert_false(local_apic_post_line(&lapic, LOCAL_APIC_TIMER, true));
-    assert_false(local_apic_post_line(&lapic, LOCAL_APIC_ERROR, true));
 }
 
 /* "Local Vector Table": trigger mode and remote IRR of LINT0. */
@@ -437,7 +432,7 @@ static void level_triggered_lint0(void **state)
 {
     (void)state;
     put(LVT_LINT0, 0x08045);
-    line(LOCAL_APIC_LINT0, true);
+    local_apic_set_lint0(&lapic, true);
     assert_int_equal(get(LVT_LINT0), 0x0c045);
     assert_int_equal(get(TMR + 0x20), 0x20);
     local_apic_take(&lapic, 0x45);
@@ -445,12 +440,12 @@ static void level_triggered_lint0(void **state)
     put(EOI, 0); /* still asserted: again */
     assert_int_equal(local_apic_pending(&lapic), 0x45);
     local_apic_take(&lapic, 0x45);
-    line(LOCAL_APIC_LINT0, false);
+    local_apic_set_lint0(&lapic, false);
     put(EOI, 0);
     assert_int_equal(local_apic_pending(&lapic), -1);
     assert_int_equal(get(LVT_LINT0), 0x08045);
     put(LVT_LINT0, 0x18045);
-    line(LOCAL_APIC_LINT0, true);
+    local_apic_set_lint0(&lapic, true);
     assert_int_equal(local_apic_pending(&lapic), -1);
     put(LVT_LINT0, 0x08045); /* unmasked while asserted */
     assert_int_equal(local_apic_pending(&lapic), 0x45);
@@ -464,53 +459,31 @@ static void level_triggered_lint0(void **state)
     assert_int_equal(get(LVT_LINT0), 0x0c046);
 }
 
-/* "Local Vector Table": "LINT1 ... level-sensitive interrupts are not supported". */
-static void lint1_is_always_an_edge(void **state)
+/* An edge is one whatever came of the one before. */
+static void every_rise_is_an_edge(void **state)
 {
     (void)state;
-    put(LVT_LINT1, 0x08045);
-    line(LOCAL_APIC_LINT1, true);
+    put(LVT_LINT0, 0x00045);
+    local_apic_set_lint0(&lapic, true);
     local_apic_take(&lapic, 0x45);
     assert_int_equal(get(TMR + 0x20), 0);
     put(EOI, 0);
     assert_int_equal(local_apic_pending(&lapic), -1);
-    line(LOCAL_APIC_LINT1, false);
-    line(LOCAL_APIC_LINT1, true);
+    local_apic_set_lint0(&lapic, false);
+    assert_int_equal(local_apic_pending(&lapic), -1);
+    local_apic_set_lint0(&lapic, true);
     assert_int_equal(local_apic_pending(&lapic), 0x45);
 }
 
-/* "Local APIC Status and Location": with EN = 0 the pins are the CPU's INTR and NMI. */
+/* "Local APIC Status and Location": with EN = 0 the pin is the CPU's INTR. */
 static void pins_of_a_disabled_apic(void **state)
 {
     (void)state;
     assert_true(wrmsr(MSR_BASE, BASE_DISABLED));
-    line(LOCAL_APIC_LINT0, true);
+    local_apic_set_lint0(&lapic, true);
     assert_true(local_apic_extint(&lapic));
-    line(LOCAL_APIC_LINT1, true);
-    assert_int_equal(local_apic_take_events(&lapic), LOCAL_APIC_EVENT_NMI);
     assert_true(wrmsr(MSR_BASE, BASE_XAPIC));
     assert_false(local_apic_extint(&lapic));
-}
-
-/* "Local Vector Table": the other sources; a performance interrupt masks its entry. */
-static void thermal_and_performance(void **state)
-{
-    (void)state;
-    local_apic_raise(&lapic, LOCAL_APIC_THERMAL);
-    put(LVT_THERMAL, 0x61);
-    local_apic_raise(&lapic, LOCAL_APIC_THERMAL);
-    local_apic_raise(&lapic, LOCAL_APIC_THERMAL); /* merges */
-    assert_int_equal(local_apic_pending(&lapic), 0x61);
-    assert_int_equal(get(LVT_THERMAL), 0x61);
-    put(LVT_THERMAL, 0x261);
-    local_apic_raise(&lapic, LOCAL_APIC_THERMAL);
-    assert_int_equal(local_apic_take_events(&lapic), LOCAL_APIC_EVENT_SMI);
-    put(LVT_PERFORMANCE, 0x400);
-    local_apic_raise(&lapic, LOCAL_APIC_PERFORMANCE);
-    assert_int_equal(local_apic_take_events(&lapic), LOCAL_APIC_EVENT_NMI);
-    assert_int_equal(get(LVT_PERFORMANCE), 0x400 | MASKED);
-    local_apic_raise(&lapic, LOCAL_APIC_PERFORMANCE);
-    assert_int_equal(local_apic_take_events(&lapic), 0);
 }
 
 /* "Interrupt Command Register (ICR)": fields, in both modes. */
@@ -563,7 +536,7 @@ static void icr_combinations_without_meaning(void **state)
             bool refused = reserved || (includes_self && delivery != 0);
             assert_int_equal(outcome.send, !refused && shorthand != 1);
             assert_int_equal(local_apic_pending(&lapic), delivery == 0 && shorthand == 1 ? 0x55 : -1);
-            assert_int_equal(local_apic_take_events(&lapic), 0);
+            assert_false(took_nmi());
         }
     }
 }
@@ -595,8 +568,9 @@ static void illegal_vectors(void **state)
         assert_int_equal(esr(), SEND_VECTOR | RECEIVE_VECTOR);
         accept((uint8_t)vector, false);
         assert_int_equal(esr(), RECEIVE_VECTOR);
-        put(LVT_THERMAL, vector);
-        local_apic_raise(&lapic, LOCAL_APIC_THERMAL);
+        put(LVT_LINT0, vector);
+        local_apic_set_lint0(&lapic, true);
+        local_apic_set_lint0(&lapic, false);
         assert_int_equal(esr(), RECEIVE_VECTOR);
         put(ICR_LOW, 0x4600 | vector); /* a start-up message's vector is a page */
         assert_true(outcome.send);
@@ -653,9 +627,8 @@ int main(void)
         cmocka_unit_test_setup(software_disabled, setup_enabled),
         cmocka_unit_test_setup(pins_deliver_as_programmed, setup_enabled),
         cmocka_unit_test_setup(level_triggered_lint0, setup_enabled),
-        cmocka_unit_test_setup(lint1_is_always_an_edge, setup_enabled),
+        cmocka_unit_test_setup(every_rise_is_an_edge, setup_enabled),
         cmocka_unit_test_setup(pins_of_a_disabled_apic, setup_enabled),
-        cmocka_unit_test_setup(thermal_and_performance, setup_enabled),
         cmocka_unit_test_setup(icr_becomes_a_message, setup_enabled),
         cmocka_unit_test_setup(icr_combinations_without_meaning, setup_enabled),
         cmocka_unit_test_setup(self_ipi, setup_x2apic),

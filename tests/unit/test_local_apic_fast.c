@@ -268,7 +268,7 @@ static void the_timers_interrupt_with_company_is_declined(void **state)
     accept_message(&quick, &extint);
     expect_timer_declined();
     arm_and_wait();
-    quick.events = LOCAL_APIC_EVENT_NMI;
+    quick.nmi = true;
     expect_timer_declined();
     arm_and_wait();
     quick.registers[TPR / 4] = TIMER & 0xf0;

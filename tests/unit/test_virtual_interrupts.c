@@ -480,9 +480,9 @@ static void the_8259s_come_through_lint0(void **state)
 static void a_line_set_to_nmi_raises_one(void **state)
 {
     (void)state;
-    enum { MSR_LVT_LINT1 = 0x836 };
-    write_msr(1, MSR_LVT_LINT1, 0x400);
-    assert_true(local_apic_post_line(p->vcpus[1].apic, LOCAL_APIC_LINT1, true));
+    enum { MSR_LVT_LINT0 = 0x835 };
+    write_msr(1, MSR_LVT_LINT0, 0x400);
+    local_apic_set_lint0(p->vcpus[1].apic, true);
     assert_true(enters(1));
     assert_int_equal(fake_cpu.kicks[2], 1); /* the requests have been looked at already: once more */
     assert_true(enters(1));
