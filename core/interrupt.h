@@ -1,16 +1,16 @@
 /*
- * Interrupt messages as local APICs send and receive them (SDM vol. 3, "Issuing interprocessor interrupts"),
- * and the filter that keeps a partition's messages inside the partition. Pure.
+ * Interrupt messages as local APICs send and receive them (SDM vol. 3, "Issuing interprocessor interrupts"), and the
+ * rules that keep a partition's messages inside the partition. Pure.
  */
 #pragma once
 
-#include "core/config.h"
 #include "core/types.h"
 
 enum delivery_mode {
     DELIVERY_FIXED = 0,
     DELIVERY_LOWEST = 1,
     DELIVERY_SMI = 2,
+    DELIVERY_RESERVED = 3,
     DELIVERY_NMI = 4,
     DELIVERY_INIT = 5,
     DELIVERY_STARTUP = 6,
@@ -29,10 +29,21 @@ struct interrupt_message {
     uint8_t vector;
 };
 
-/* Set of a partition's vCPUs. */
-struct vcpu_set {
-    uint64_t bits; /* CONFIG_MAX_CPUS is 64 */
-};
+/* "Interrupt Command Register (ICR)"; bit 12, delivery status, always reads 0. */
+#define ICR_VECTOR            0xffu
+#define ICR_DELIVERY_SHIFT    8
+#define ICR_DELIVERY_MASK     7u
+#define ICR_LOGICAL           (1u << 11)
+#define ICR_STATUS            (1u << 12)
+#define ICR_ASSERT            (1u << 14)
+#define ICR_LEVEL             (1u << 15)
+#define ICR_SHORTHAND_SHIFT   18
+#define ICR_SHORTHAND_MASK    3u
+#define ICR_DESTINATION_SHIFT 32
+
+#define X2APIC_BROADCAST 0xffffffffu /* in physical and in logical mode */
+
+enum { VECTOR_FIRST_LEGAL = 16 };
 
 /* Decodes a write to the x2APIC ICR (MSR 830h). */
 struct interrupt_message interrupt_from_x2apic_icr(uint64_t icr);
@@ -45,10 +56,17 @@ enum interrupt_verdict {
     INTERRUPT_BAD_VECTOR,      /* fixed or lowest priority with a vector below 16: refused */
 };
 
+/* Whether a guest that has the CPU's own local APIC may send the message at all. */
+enum interrupt_verdict must_check interrupt_judge(const struct interrupt_message *message);
+
 /*
- * Which of the partition's vCPUs a message reaches. `apic_ids` are the x2APIC ids of its `count` vCPUs, `sender` the
- * index of the one that sends (ignored without shorthand). Ids of other partitions simply do not match. Logical
- * destinations use the x2APIC's fixed logical ids (cluster = id >> 4, bit = id & 15); lowest priority reaches the lowest match.
+ * Whether an x2APIC id answers to the message's destination field. Ids of other partitions simply do not match. Logical
+ * destinations use the x2APIC's fixed logical ids: cluster = id >> 4, bit = id & 15.
  */
-enum interrupt_verdict must_check interrupt_resolve(const struct interrupt_message *message, const uint32_t *apic_ids,
-                                                    uint32_t count, uint32_t sender, struct vcpu_set *targets);
+bool interrupt_matches(const struct interrupt_message *message, uint32_t apic_id);
+
+/*
+ * Whether it means the vCPU with number `index` of those of vCPU `sender`: by its shorthand, without one as its
+ * destination field `matches`. Shorthands mean everybody in the partition: the sender knows of nobody else.
+ */
+bool interrupt_reaches(const struct interrupt_message *message, uint32_t index, uint32_t sender, bool matches);

@@ -18,26 +18,16 @@ static struct interrupt_message message_of(const struct local_apic *lapic)
     return message;
 }
 
-/* What the manual calls invalid has no defined effect; dropping it is ours. Only fixed ones may include the sender. */
+/*
+ * "Valid Combinations": only fixed ones may include the sender, ExtINT is not for sending. What the manual calls invalid
+ * has no defined effect; dropping it is ours.
+ */
 static bool is_valid(const struct interrupt_message *message)
 {
-    switch (message->delivery) {
-    case DELIVERY_FIXED:
-        return true;
-    case DELIVERY_LOWEST:
-    case DELIVERY_SMI:
-    case DELIVERY_NMI:
-    case DELIVERY_INIT:
-    case DELIVERY_STARTUP:
-        return message->shorthand == SHORTHAND_NONE || message->shorthand == SHORTHAND_OTHERS;
-    default:
-        return false;
-    }
-}
+    bool sendable = message->delivery != DELIVERY_RESERVED && message->delivery != DELIVERY_EXTINT;
+    bool to_others = message->shorthand == SHORTHAND_NONE || message->shorthand == SHORTHAND_OTHERS;
 
-static bool has_vector(const struct interrupt_message *message)
-{
-    return message->delivery == DELIVERY_FIXED || message->delivery == DELIVERY_LOWEST;
+    return message->delivery == DELIVERY_FIXED || (sendable && to_others);
 }
 
 /* "Error Status Register": an illegal vector is an error of the sender, and to itself of the receiver too. */
@@ -59,7 +49,7 @@ void local_apic_send(struct local_apic *lapic, struct local_apic_outcome *outcom
         local_apic_send_self(lapic, message.vector);
         return;
     }
-    if (has_vector(&message) && message.vector < VECTOR_FIRST_LEGAL) {
+    if (interrupt_judge(&message) == INTERRUPT_BAD_VECTOR) {
         local_apic_error(lapic, ESR_SEND_VECTOR);
         return;
     }

@@ -5,15 +5,6 @@
  */
 #include "core/local_apic_registers.h"
 
-static bool matches_x2apic(const struct local_apic *lapic, uint32_t destination, bool logical)
-{
-    uint32_t ldr = local_apic_x2apic_ldr(lapic->config.id);
-
-    if (!logical)
-        return destination == lapic->config.id;
-    return destination >> 16 == ldr >> 16 && (destination & ldr & 0xffff) != 0;
-}
-
 /* "Flat Model": any common bit. "Cluster Model": the same cluster and a common bit; FFh is everybody. */
 static bool matches_logical_xapic(uint32_t ldr, uint32_t dfr, uint32_t destination)
 {
@@ -31,16 +22,16 @@ static bool matches_logical_xapic(uint32_t ldr, uint32_t dfr, uint32_t destinati
 bool local_apic_matches(const struct local_apic *lapic, const struct interrupt_message *message)
 {
     uint64_t mode = __atomic_load_n(&lapic->base, __ATOMIC_RELAXED) & APIC_BASE_MODE;
-    uint32_t ldr = __atomic_load_n(&lapic->registers[APIC_LDR / sizeof(uint32_t)], __ATOMIC_RELAXED);
-    uint32_t dfr = __atomic_load_n(&lapic->registers[APIC_DFR / sizeof(uint32_t)], __ATOMIC_RELAXED);
 
     if ((mode & APIC_BASE_EN) == 0)
         return false;
+    if (mode == APIC_MODE_X2APIC)
+        return interrupt_matches(message, lapic->config.id);
     if (message->destination == X2APIC_BROADCAST)
         return true;
-    if (mode == APIC_MODE_X2APIC)
-        return matches_x2apic(lapic, message->destination, message->logical);
     if (message->logical)
-        return matches_logical_xapic(ldr, dfr, message->destination);
+        return matches_logical_xapic(__atomic_load_n(&lapic->registers[APIC_LDR / sizeof(uint32_t)], __ATOMIC_RELAXED),
+                                     __atomic_load_n(&lapic->registers[APIC_DFR / sizeof(uint32_t)], __ATOMIC_RELAXED),
+                                     message->destination);
     return message->destination == (lapic->config.id & XAPIC_BROADCAST);
 }

@@ -74,16 +74,7 @@ enum { MSR_IA32_APIC_BASE = 0x1b, MSR_IA32_TSC_DEADLINE = 0x6e0, MSR_X2APIC_FIRS
 #define ESR_RECEIVE_VECTOR (1u << 6)
 #define ESR_REGISTER       (1u << 7) /* xAPIC only */
 
-/* "Interrupt Command Register (ICR)"; bit 12, delivery status, always reads 0. */
-#define ICR_VECTOR          0xffu
-#define ICR_DELIVERY_SHIFT  8
-#define ICR_DELIVERY_MASK   7u
-#define ICR_LOGICAL         (1u << 11)
-#define ICR_STATUS          (1u << 12)
-#define ICR_ASSERT          (1u << 14)
-#define ICR_LEVEL           (1u << 15)
-#define ICR_SHORTHAND_SHIFT 18
-#define ICR_SHORTHAND_MASK  3u
+/* "Interrupt Command Register (ICR)": beside core/interrupt.h. */
 #define ICR_WRITABLE        0x000ccfffu
 #define ICR_HIGH_WRITABLE   0xff000000u
 #define ICR_HIGH_SHIFT      24
@@ -95,9 +86,8 @@ enum { MSR_IA32_APIC_BASE = 0x1b, MSR_IA32_TSC_DEADLINE = 0x6e0, MSR_X2APIC_FIRS
 #define DIVIDE_WRITABLE  0xbu
 #define XAPIC_ID_SHIFT   24
 #define XAPIC_BROADCAST  0xffu
-#define X2APIC_BROADCAST 0xffffffffu
 
-enum { APIC_STRIDE = 0x10, VECTOR_FIRST_LEGAL = 16 };
+enum { APIC_STRIDE = 0x10 };
 
 static inline uint32_t local_apic_get(const struct local_apic *lapic, uint32_t offset)
 {

@@ -4,7 +4,7 @@
 #include "core/cpu.h"
 #include "core/exit_handle.h"
 #include "core/lifecycle.h"
-#include "core/virtual_interrupts.h"
+#include "core/local_apic.h"
 
 static void request(struct vcpu *target, uint32_t what)
 {
@@ -31,12 +31,18 @@ bool partition_request(struct vcpu *target, const struct interrupt_message *mess
     }
 }
 
+/* NMI, INIT and start-up go the same way in both modes. */
 static void deliver_one(struct vcpu *target, const struct interrupt_message *message)
 {
     if (partition_request(target, message))
         return;
+    if (target->apic != NULL) {
+        if (local_apic_post(target->apic, message))
+            cpu_kick(target->cpu);
+        return;
+    }
     /*
-     * Fixed or lowest priority: interrupt_resolve refuses the rest. A vCPU that waits for its start-up message has its
+     * Fixed or lowest priority: interrupt_judge refuses the rest. A vCPU that waits for its start-up message has its
      * local APIC in the state after INIT: it takes nothing.
      */
     if (__atomic_load_n(&target->state, __ATOMIC_ACQUIRE) == VCPU_RUNNING)
@@ -46,15 +52,21 @@ static void deliver_one(struct vcpu *target, const struct interrupt_message *mes
 enum interrupt_verdict partition_interrupt(struct partition *p, const struct interrupt_message *message,
                                            uint32_t sender)
 {
-    struct vcpu_set targets;
-    if (p->plan->virtual_interrupts)
-        return virtual_interrupts_send(p, message, sender);
-    enum interrupt_verdict verdict = interrupt_resolve(message, p->apic_ids, p->vcpu_count, sender, &targets);
+    bool direct = !p->plan->virtual_interrupts; /* a model has judged it already */
+    enum interrupt_verdict verdict = direct ? interrupt_judge(message) : INTERRUPT_DELIVER;
     if (verdict != INTERRUPT_DELIVER)
         return verdict;
-    for (uint32_t i = 0; i < p->vcpu_count; i++)
-        if ((targets.bits >> i) & 1)
-            deliver_one(&p->vcpus[i], message);
+    verdict = INTERRUPT_NOTHING;
+    for (uint32_t i = 0; i < p->vcpu_count; i++) {
+        bool matches = direct ? interrupt_matches(message, p->apic_ids[i])
+                              : local_apic_matches(p->vcpus[i].apic, message);
+        if (!interrupt_reaches(message, i, sender, matches))
+            continue;
+        verdict = INTERRUPT_DELIVER;
+        deliver_one(&p->vcpus[i], message);
+        if (message->delivery == DELIVERY_LOWEST)
+            break; /* arbitration by priority is the chip's choice; ours is the lowest match */
+    }
     return verdict;
 }
 

@@ -44,50 +44,11 @@ void virtual_interrupts_reset(struct vcpu *vcpu)
     register_set(vcpu->apic, APIC_LVT_LINT1, LVT_NMI, now);
 }
 
-static void post(struct vcpu *target, const struct interrupt_message *message)
-{
-    if (local_apic_post(target->apic, message))
-        cpu_kick(target->cpu);
-}
-
-/* Whom the message means: by shorthand, else by what the models say of the destination. */
-static bool reaches(const struct partition *p, const struct interrupt_message *message, uint32_t target,
-                    uint32_t sender)
-{
-    switch (message->shorthand) {
-    case SHORTHAND_SELF:
-        return target == sender;
-    case SHORTHAND_ALL:
-        return true;
-    case SHORTHAND_OTHERS:
-        return target != sender;
-    case SHORTHAND_NONE:
-        return local_apic_matches(p->vcpus[target].apic, message);
-    }
-    return false;
-}
-
-enum interrupt_verdict virtual_interrupts_send(struct partition *p, const struct interrupt_message *message,
-                                               uint32_t sender)
-{
-    bool any = false;
-    for (uint32_t i = 0; i < p->vcpu_count; i++) {
-        if (!reaches(p, message, i, sender))
-            continue;
-        any = true;
-        if (!partition_request(&p->vcpus[i], message)) /* NMI, INIT, start-up go the way they go in direct mode */
-            post(&p->vcpus[i], message);
-        if (message->delivery == DELIVERY_LOWEST)
-            break;
-    }
-    return any ? INTERRUPT_DELIVER : INTERRUPT_NOTHING;
-}
-
 static void carry_out(struct vcpu *vcpu, const struct local_apic_outcome *outcome)
 {
     struct partition *p = vcpu->partition;
     if (outcome->send)
-        (void)virtual_interrupts_send(p, &outcome->message, vcpu->index); /* to nobody: as on a bus */
+        (void)!partition_interrupt(p, &outcome->message, vcpu->index); /* to nobody: as on a bus */
     if (outcome->eoi) {
         struct platform_outcome after;
         platform_eoi(p->platform, outcome->eoi_vector, cpu_clock(), &after);

@@ -16,10 +16,6 @@ void virtual_interrupts_reset(struct vcpu *vcpu);
  */
 bool virtual_interrupts_prepare(struct vcpu *vcpu, const struct backend *backend, uint64_t *due);
 
-/* Sends within the partition; any CPU. `sender` counts for shorthands only. */
-enum interrupt_verdict virtual_interrupts_send(struct partition *p, const struct interrupt_message *message,
-                                               uint32_t sender);
-
 /* Exits that concern the local APIC. False: #GP(0), respectively: not the local APIC's page. */
 bool must_check virtual_interrupts_msr_read(struct vcpu *vcpu, uint32_t number, uint64_t *value);
 bool must_check virtual_interrupts_msr_write(struct vcpu *vcpu, uint32_t number, uint64_t value);

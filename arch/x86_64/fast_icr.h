@@ -1,6 +1,6 @@
 /*
  * An IPI on its way past the general path: a plain fixed interrupt from a guest that has the CPU's own x2APIC to one
- * running vCPU of its own partition. It is what interrupt_resolve would allow; everything else is left to it.
+ * running vCPU of its own partition. It is what partition_interrupt would allow; everything else is left to it.
  */
 #pragma once
 
