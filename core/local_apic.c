@@ -47,6 +47,13 @@ void local_apic_power_on(struct local_apic *lapic, const struct local_apic_confi
     reset_registers(lapic);
 }
 
+void local_apic_virtual_wire(struct local_apic *lapic)
+{
+    local_apic_put(lapic, APIC_SVR, SVR_ENABLED | SVR_RESET);
+    local_apic_put(lapic, APIC_LVT_LINT0, DELIVERY_EXTINT << LVT_DELIVERY_SHIFT); /* the 8259s */
+    local_apic_put(lapic, APIC_LVT_LINT1, DELIVERY_NMI << LVT_DELIVERY_SHIFT);
+}
+
 void local_apic_init_reset(struct local_apic *lapic)
 {
     local_apic_absorb(lapic); /* to lose it */
@@ -88,35 +95,36 @@ bool local_apic_x2apic_enabled(const struct local_apic *lapic)
     return local_apic_mode(lapic) == APIC_MODE_X2APIC && local_apic_software_enabled(lapic);
 }
 
-bool local_apic_page(const struct local_apic *lapic) { return local_apic_mode(lapic) == APIC_MODE_XAPIC; }
-
-bool local_apic_memory(struct local_apic *lapic, uint64_t offset, struct bus_access *access, uint64_t now,
-                       struct local_apic_outcome *outcome)
+bool local_apic_page(const struct local_apic *lapic, uint64_t address)
 {
-    *outcome = (struct local_apic_outcome){0};
-    if (!local_apic_page(lapic))
+    return local_apic_mode(lapic) == APIC_MODE_XAPIC && address - LOCAL_APIC_BASE < LOCAL_APIC_WINDOW_SIZE;
+}
+
+bool local_apic_memory(struct local_apic *lapic, struct bus_access *access, uint64_t now)
+{
+    uint32_t offset = access->address % LOCAL_APIC_WINDOW_SIZE;
+
+    if (!local_apic_page(lapic, access->address))
         return false;
     if (!access->write)
         access->value = 0;
     /* "Register addresses are aligned on 128-bit boundaries": what else happens is model specific, here nothing. */
     if (access->size != 4 || offset % APIC_STRIDE != 0)
         return true;
-    const struct local_apic_register *at =
-        offset < LOCAL_APIC_REGISTERS_SIZE ? local_apic_register((uint32_t)offset) : NULL;
-    if (at == NULL || (at->rules & (RULE_XAPIC_READ | RULE_XAPIC_WRITE)) == 0)
+    uint8_t rules = offset < LOCAL_APIC_REGISTERS_SIZE ? local_apic_register(offset)->rules : 0;
+    if ((rules & (RULE_XAPIC_READ | RULE_XAPIC_WRITE)) == 0)
         local_apic_error(lapic, ESR_REGISTER);
-    else if (access->write && (at->rules & RULE_XAPIC_WRITE) != 0)
-        local_apic_register_write(lapic, (uint32_t)offset, (uint32_t)access->value, now, outcome);
-    else if (!access->write && (at->rules & RULE_XAPIC_READ) != 0)
-        access->value = local_apic_register_read(lapic, (uint32_t)offset, now);
+    else if (access->write && (rules & RULE_XAPIC_WRITE) != 0)
+        local_apic_register_write(lapic, offset, (uint32_t)access->value, now);
+    else if (!access->write && (rules & RULE_XAPIC_READ) != 0)
+        access->value = local_apic_register_read(lapic, offset, now);
     return true;
 }
 
-void local_apic_written(struct local_apic *lapic, uint64_t offset, uint64_t now, struct local_apic_outcome *outcome)
+void local_apic_written(struct local_apic *lapic, uint64_t offset, uint64_t now)
 {
-    *outcome = (struct local_apic_outcome){0};
     if (offset < LOCAL_APIC_REGISTERS_SIZE && offset % APIC_STRIDE == 0)
-        local_apic_register_write(lapic, (uint32_t)offset, local_apic_get(lapic, (uint32_t)offset), now, outcome);
+        local_apic_register_write(lapic, (uint32_t)offset, local_apic_get(lapic, (uint32_t)offset), now);
 }
 
 /* The register behind an MSR, if the present mode has it and `rule` allows it; NULL otherwise. */
@@ -149,8 +157,7 @@ bool local_apic_msr_read(struct local_apic *lapic, uint32_t number, uint64_t now
 }
 
 /* "Reserved Bit Checking": ICR is the only register of 64 bits. */
-static bool write_x2apic(struct local_apic *lapic, uint32_t number, uint64_t value, uint64_t now,
-                         struct local_apic_outcome *outcome)
+static bool write_x2apic(struct local_apic *lapic, uint32_t number, uint64_t value, uint64_t now)
 {
     const struct local_apic_register *at = x2apic_register(lapic, number, RULE_X2APIC_WRITE);
     uint32_t offset = (number - MSR_X2APIC_FIRST) * APIC_STRIDE;
@@ -159,21 +166,19 @@ static bool write_x2apic(struct local_apic *lapic, uint32_t number, uint64_t val
         return false;
     if (offset == APIC_ICR_LOW)
         local_apic_put(lapic, APIC_ICR_HIGH, (uint32_t)(value >> 32));
-    local_apic_register_write(lapic, offset, (uint32_t)value, now, outcome);
+    local_apic_register_write(lapic, offset, (uint32_t)value, now);
     return true;
 }
 
-bool local_apic_msr_write(struct local_apic *lapic, uint32_t number, uint64_t value, uint64_t now,
-                          struct local_apic_outcome *outcome)
+bool local_apic_msr_write(struct local_apic *lapic, uint32_t number, uint64_t value, uint64_t now)
 {
-    *outcome = (struct local_apic_outcome){0};
     if (number == MSR_IA32_APIC_BASE)
         return write_base(lapic, value);
     if (number == MSR_IA32_TSC_DEADLINE) {
         local_apic_timer_write_deadline(lapic, value, now);
         return true;
     }
-    return write_x2apic(lapic, number, value, now, outcome);
+    return write_x2apic(lapic, number, value, now);
 }
 
 uint64_t local_apic_cr8(const struct local_apic *lapic)

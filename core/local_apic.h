@@ -23,7 +23,8 @@
  *
  *   on an exit
  *     access to the page that local_apic_page names: local_apic_memory; MSR 1Bh, 6E0h, 800h-8FFh: local_apic_msr_read,
- *     local_apic_msr_write (false: inject #GP(0)); MOV CR8: local_apic_cr8, local_apic_set_cr8. Then the outcome:
+ *     local_apic_msr_write (false: inject #GP(0)); MOV CR8: local_apic_cr8, local_apic_set_cr8. Then the outcome, which
+ *     the caller clears:
  *       send  deliver `message`: to each vCPU for which local_apic_matches (or that the shorthand names; one only, of
  *             the caller's choice, for lowest priority) local_apic_post, and a kick where that returns true
  *       eoi   tell the I/O APIC models that `eoi_vector` was ended
@@ -72,6 +73,14 @@ struct local_apic_timer {
     uint64_t deadline; /* IA32_TSC_DEADLINE; 0: not armed */
 };
 
+/* What came out of accesses, until the caller has carried it out. */
+struct local_apic_outcome {
+    bool send;
+    struct interrupt_message message; /* `send`: as the guest wrote it; shorthand and destination are to be resolved */
+    bool eoi;
+    uint8_t eoi_vector; /* `eoi`: of a level-triggered interrupt */
+};
+
 /*
  * One page. It begins with the registers where the manual has them, 32 bits at each multiple of 10h, so that a CPU that
  * can may work on them while the guest runs: it takes vectors from IRR to ISR, ends them, and changes TPR and PPR. All
@@ -88,6 +97,7 @@ struct local_apic {
     uint32_t errors;      /* found since the last write of ESR */
     bool error_signalled; /* an error interrupt was sent since */
     struct local_apic_timer timer;
+    struct local_apic_outcome outcome;
     bool lint0;          /* that pin is asserted */
     bool extint_message; /* an ExtINT came as a message and waits for its acknowledge cycle */
     bool nmi;            /* an entry of the vector table has raised one; the owner takes it by clearing this */
@@ -97,29 +107,24 @@ _Static_assert(sizeof(struct local_apic_posts) == 128, "requests and levels fill
 _Static_assert(offsetof(struct local_apic, registers) == 0, "a CPU is told the page's address");
 _Static_assert(sizeof(struct local_apic) == LOCAL_APIC_WINDOW_SIZE, "one page for each vCPU");
 
-/* What came out of an access. */
-struct local_apic_outcome {
-    bool send;
-    struct interrupt_message message; /* `send`: as the guest wrote it; shorthand and destination are to be resolved */
-    bool eoi;
-    uint8_t eoi_vector; /* `eoi`: of a level-triggered interrupt */
-};
-
 /* Power-up. The memory may hold anything. Posts are lost too. */
 void local_apic_power_on(struct local_apic *lapic, const struct local_apic_config *config);
 
 /* INIT: all but the mode, the id and the state of LINT0 goes to its reset value. Posted vectors are lost. */
 void local_apic_init_reset(struct local_apic *lapic);
 
-/* True in xAPIC mode: the page at LOCAL_APIC_BASE is the local APIC's. Otherwise nobody answers there. */
-bool local_apic_page(const struct local_apic *lapic);
+/* From power-up to the state in which firmware hands the first CPU over, "virtual wire mode". */
+void local_apic_virtual_wire(struct local_apic *lapic);
+
+/* Whether the address is the local APIC's: in the page at LOCAL_APIC_BASE, in xAPIC mode. Otherwise nobody is there. */
+bool local_apic_page(const struct local_apic *lapic, uint64_t address);
 
 /*
- * An access at `offset` of the page (all of it below LOCAL_APIC_WINDOW_SIZE). False, with nothing done, when the page
- * is not the local APIC's. Only aligned 32-bit accesses mean anything.
+ * Accesses leave what is to be done besides in `outcome`.
+ *
+ * False, with nothing done, when the address is not the local APIC's. Only aligned 32-bit accesses mean anything.
  */
-bool must_check local_apic_memory(struct local_apic *lapic, uint64_t offset, struct bus_access *access, uint64_t now,
-                                  struct local_apic_outcome *outcome);
+bool must_check local_apic_memory(struct local_apic *lapic, struct bus_access *access, uint64_t now);
 
 /*
  * RDMSR and WRMSR of IA32_APIC_BASE (1Bh), IA32_TSC_DEADLINE (6E0h) and the x2APIC's (800h-8FFh). False: #GP(0),
@@ -127,8 +132,7 @@ bool must_check local_apic_memory(struct local_apic *lapic, uint64_t offset, str
  * runs.
  */
 bool must_check local_apic_msr_read(struct local_apic *lapic, uint32_t number, uint64_t now, uint64_t *value);
-bool must_check local_apic_msr_write(struct local_apic *lapic, uint32_t number, uint64_t value, uint64_t now,
-                                     struct local_apic_outcome *outcome);
+bool must_check local_apic_msr_write(struct local_apic *lapic, uint32_t number, uint64_t value, uint64_t now);
 
 /* CR8: bits 7:4 of TPR. Setting it is false (#GP(0), nothing done) when `value` passes 15. */
 uint64_t local_apic_cr8(const struct local_apic *lapic);
@@ -171,8 +175,8 @@ uint64_t local_apic_levels(const struct local_apic *lapic, uint32_t word);
  * What is left to do after such a CPU has ended a level-triggered vector, or has written a register and leaves the
  * consequences to us (`offset` may be anything). The outcome is that of an access.
  */
-void local_apic_ended(struct local_apic *lapic, uint8_t vector, struct local_apic_outcome *outcome);
-void local_apic_written(struct local_apic *lapic, uint64_t offset, uint64_t now, struct local_apic_outcome *outcome);
+void local_apic_ended(struct local_apic *lapic, uint8_t vector);
+void local_apic_written(struct local_apic *lapic, uint64_t offset, uint64_t now);
 
 /* The vector that the CPU is to take next, 16..255; -1: none whose class is above that of PPR. */
 int local_apic_pending(const struct local_apic *lapic);

@@ -39,7 +39,7 @@ void local_apic_send_self(struct local_apic *lapic, uint8_t vector)
         local_apic_request(lapic, vector, false);
 }
 
-void local_apic_send(struct local_apic *lapic, struct local_apic_outcome *outcome)
+void local_apic_send(struct local_apic *lapic)
 {
     struct interrupt_message message = message_of(lapic);
 
@@ -53,6 +53,6 @@ void local_apic_send(struct local_apic *lapic, struct local_apic_outcome *outcom
         local_apic_error(lapic, ESR_SEND_VECTOR);
         return;
     }
-    outcome->send = true;
-    outcome->message = message;
+    lapic->outcome.send = true;
+    lapic->outcome.message = message;
 }

@@ -85,17 +85,15 @@ void local_apic_request(struct local_apic *lapic, uint8_t vector, bool level)
         set(lapic, APIC_TMR, vector, level);
 }
 
-void local_apic_ended(struct local_apic *lapic, uint8_t vector, struct local_apic_outcome *outcome)
+void local_apic_ended(struct local_apic *lapic, uint8_t vector)
 {
-    *outcome = (struct local_apic_outcome){
-        .eoi = (local_apic_get(lapic, APIC_SVR) & SVR_SUPPRESS_EOI) == 0,
-        .eoi_vector = vector,
-    };
+    lapic->outcome.eoi = (local_apic_get(lapic, APIC_SVR) & SVR_SUPPRESS_EOI) == 0;
+    lapic->outcome.eoi_vector = vector;
     local_apic_lvt_ended(lapic, vector);
 }
 
 /* The value written does not matter, and without an interrupt in service nothing ends. */
-void local_apic_eoi(struct local_apic *lapic, struct local_apic_outcome *outcome)
+void local_apic_eoi(struct local_apic *lapic)
 {
     uint8_t vector = local_apic_in_service(lapic);
 
@@ -103,5 +101,5 @@ void local_apic_eoi(struct local_apic *lapic, struct local_apic_outcome *outcome
         return;
     set(lapic, APIC_ISR, vector, false);
     if (is_set(lapic, APIC_TMR, vector))
-        local_apic_ended(lapic, vector, outcome);
+        local_apic_ended(lapic, vector);
 }

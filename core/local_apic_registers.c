@@ -73,14 +73,13 @@ static void write_svr(struct local_apic *lapic, uint32_t value)
         local_apic_lvt_mask_all(lapic);
 }
 
-static void write_icr_low(struct local_apic *lapic, uint32_t value, struct local_apic_outcome *outcome)
+static void write_icr_low(struct local_apic *lapic, uint32_t value)
 {
     local_apic_put(lapic, APIC_ICR_LOW, value & ICR_WRITABLE);
-    local_apic_send(lapic, outcome);
+    local_apic_send(lapic);
 }
 
-void local_apic_register_write(struct local_apic *lapic, uint32_t offset, uint32_t value, uint64_t now,
-                               struct local_apic_outcome *outcome)
+void local_apic_register_write(struct local_apic *lapic, uint32_t offset, uint32_t value, uint64_t now)
 {
     if (offset >= APIC_LVT_TIMER && offset <= APIC_LVT_ERROR) {
         /* Of a timer entry that is written no other bit exists than in the x2APIC's. */
@@ -92,7 +91,7 @@ void local_apic_register_write(struct local_apic *lapic, uint32_t offset, uint32
         local_apic_put(lapic, APIC_TPR, (uint8_t)value);
         return;
     case APIC_EOI:
-        local_apic_eoi(lapic, outcome);
+        local_apic_eoi(lapic);
         return;
     case APIC_LDR:
         local_apic_put(lapic, APIC_LDR, value & LDR_WRITABLE);
@@ -107,7 +106,7 @@ void local_apic_register_write(struct local_apic *lapic, uint32_t offset, uint32
         local_apic_esr_write(lapic);
         return;
     case APIC_ICR_LOW:
-        write_icr_low(lapic, value, outcome);
+        write_icr_low(lapic, value);
         return;
     case APIC_ICR_HIGH:
         local_apic_put(lapic, APIC_ICR_HIGH, value & ICR_HIGH_WRITABLE);

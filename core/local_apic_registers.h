@@ -133,18 +133,17 @@ struct local_apic_register {
 };
 const struct local_apic_register *local_apic_register(uint32_t offset);
 uint32_t local_apic_register_read(struct local_apic *lapic, uint32_t offset, uint64_t now);
-void local_apic_register_write(struct local_apic *lapic, uint32_t offset, uint32_t value, uint64_t now,
-                               struct local_apic_outcome *outcome);
+void local_apic_register_write(struct local_apic *lapic, uint32_t offset, uint32_t value, uint64_t now);
 
 /* local_apic_priority.c */
 uint8_t local_apic_ppr(const struct local_apic *lapic);
 uint8_t local_apic_apr(const struct local_apic *lapic);
-void local_apic_eoi(struct local_apic *lapic, struct local_apic_outcome *outcome);
+void local_apic_eoi(struct local_apic *lapic);
 /* A vector below 16 is an error in ESR. */
 void local_apic_request(struct local_apic *lapic, uint8_t vector, bool level);
 
 /* local_apic_command.c: sends what the two halves of ICR hold. */
-void local_apic_send(struct local_apic *lapic, struct local_apic_outcome *outcome);
+void local_apic_send(struct local_apic *lapic);
 void local_apic_send_self(struct local_apic *lapic, uint8_t vector);
 
 /* local_apic_lvt.c: `lvt` is the entry's offset. */

@@ -4,27 +4,13 @@
 #include "core/exit_handle.h"
 #include "core/local_apic.h"
 
-/* Firmware hands the machine over in "virtual wire mode": LINT0 of the boot CPU takes the 8259s, LINT1 the NMI. */
-enum { LVT_EXTINT = 0x700, LVT_NMI = 0x400, SVR_ENABLED = 0x1ff };
-enum { APIC_SVR = 0xf0, APIC_LVT_LINT0 = 0x350, APIC_LVT_LINT1 = 0x360 };
-
-static void register_set(struct local_apic *apic, uint64_t offset, uint32_t value, uint64_t now)
-{
-    struct bus_access access = {.address = LOCAL_APIC_BASE + offset, .size = 4, .write = true, .value = value};
-    struct local_apic_outcome outcome;
-    bool answered = local_apic_memory(apic, offset, &access, now, &outcome);
-    (void)answered; /* after power-on the page is there */
-}
-
 /* The timer's input clock is the one that CPUID tells the guest about. */
 static uint64_t bus_hz(const struct vcpu *vcpu)
 {
-    const struct partition *p = vcpu->partition;
-    struct cpuid_guest guest = {
-        .tsc_hz = p->machine->tsc_hz, .cpu_count = p->vcpu_count, .apic_ids = p->apic_ids, .virtual_apic = true};
+    struct cpuid_guest guest = exit_cpuid_guest(vcpu, 0);
     struct cpuid_regs r;
     cpuid_answer(&guest, 0x15, 0, cpu_cpuid, &r);
-    return r.ecx != 0 ? r.ecx : p->machine->tsc_hz;
+    return r.ecx != 0 ? r.ecx : guest.tsc_hz;
 }
 
 void virtual_interrupts_reset(struct vcpu *vcpu)
@@ -36,27 +22,24 @@ void virtual_interrupts_reset(struct vcpu *vcpu)
         .bus_hz = bus_hz(vcpu),
     };
     local_apic_power_on(vcpu->apic, &config);
-    if (vcpu->index != 0)
-        return;
-    uint64_t now = cpu_clock();
-    register_set(vcpu->apic, APIC_SVR, SVR_ENABLED, now);
-    register_set(vcpu->apic, APIC_LVT_LINT0, LVT_EXTINT, now);
-    register_set(vcpu->apic, APIC_LVT_LINT1, LVT_NMI, now);
+    if (config.bootstrap)
+        local_apic_virtual_wire(vcpu->apic);
 }
 
-static void carry_out(struct vcpu *vcpu, const struct local_apic_outcome *outcome)
+/* What an access has led to. */
+static void carry_out(struct vcpu *vcpu)
 {
     struct partition *p = vcpu->partition;
-    if (outcome->send)
-        (void)!partition_interrupt(p, &outcome->message, vcpu->index); /* to nobody: as on a bus */
-    if (outcome->eoi) {
+    struct local_apic_outcome outcome = vcpu->apic->outcome;
+    vcpu->apic->outcome = (struct local_apic_outcome){0};
+    if (outcome.send)
+        (void)!partition_interrupt(p, &outcome.message, vcpu->index); /* to nobody: as on a bus */
+    if (outcome.eoi) {
         struct platform_outcome after;
-        platform_eoi(p->platform, outcome->eoi_vector, cpu_clock(), &after);
+        platform_eoi(p->platform, outcome.eoi_vector, cpu_clock(), &after);
         partition_deliver(p, &after);
     }
 }
-
-uint64_t virtual_interrupts_apic_base(const struct vcpu *vcpu) { return vcpu->apic->base; }
 
 bool virtual_interrupts_msr_read(struct vcpu *vcpu, uint32_t number, uint64_t *value)
 {
@@ -65,27 +48,23 @@ bool virtual_interrupts_msr_read(struct vcpu *vcpu, uint32_t number, uint64_t *v
 
 bool virtual_interrupts_msr_write(struct vcpu *vcpu, uint32_t number, uint64_t value)
 {
-    struct local_apic_outcome outcome;
-    if (!local_apic_msr_write(vcpu->apic, number, value, cpu_clock(), &outcome))
+    if (!local_apic_msr_write(vcpu->apic, number, value, cpu_clock()))
         return false;
-    msr_cache_set_apic_base(&vcpu->msr, virtual_interrupts_apic_base(vcpu)); /* if it was that one */
-    carry_out(vcpu, &outcome);
+    msr_cache_set_apic_base(&vcpu->msr, vcpu->apic->base); /* if it was that one */
+    carry_out(vcpu);
     return true;
 }
 
 bool virtual_interrupts_owns_memory(const struct vcpu *vcpu, uint64_t address)
 {
-    return vcpu->apic != NULL && local_apic_page(vcpu->apic) && address >= LOCAL_APIC_BASE &&
-           address - LOCAL_APIC_BASE < LOCAL_APIC_WINDOW_SIZE;
+    return vcpu->apic != NULL && local_apic_page(vcpu->apic, address);
 }
 
 bool virtual_interrupts_memory(struct vcpu *vcpu, struct bus_access *access)
 {
-    struct local_apic_outcome outcome;
-    if (!virtual_interrupts_owns_memory(vcpu, access->address) ||
-        !local_apic_memory(vcpu->apic, access->address - LOCAL_APIC_BASE, access, cpu_clock(), &outcome))
+    if (vcpu->apic == NULL || !local_apic_memory(vcpu->apic, access, cpu_clock()))
         return false;
-    carry_out(vcpu, &outcome);
+    carry_out(vcpu);
     return true;
 }
 
@@ -99,18 +78,17 @@ bool virtual_interrupts_cr8(struct vcpu *vcpu, const struct exit *exit)
 
 void virtual_interrupts_ended(struct vcpu *vcpu, uint8_t vector)
 {
-    struct local_apic_outcome outcome;
-    local_apic_ended(vcpu->apic, vector, &outcome);
-    carry_out(vcpu, &outcome);
+    local_apic_ended(vcpu->apic, vector);
+    carry_out(vcpu);
 }
 
 void virtual_interrupts_written(struct vcpu *vcpu, uint64_t offset)
 {
-    struct local_apic_outcome outcome;
-    local_apic_written(vcpu->apic, offset, cpu_clock(), &outcome);
-    carry_out(vcpu, &outcome);
+    local_apic_written(vcpu->apic, offset, cpu_clock());
+    carry_out(vcpu);
 }
 
+/* An entry of the local vector table that is set to NMI. */
 static void take_nmi(struct vcpu *vcpu)
 {
     if (!vcpu->apic->nmi)

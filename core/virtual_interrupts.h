@@ -19,7 +19,6 @@ bool virtual_interrupts_prepare(struct vcpu *vcpu, const struct backend *backend
 /* Exits that concern the local APIC. False: #GP(0), respectively: not the local APIC's page. */
 bool must_check virtual_interrupts_msr_read(struct vcpu *vcpu, uint32_t number, uint64_t *value);
 bool must_check virtual_interrupts_msr_write(struct vcpu *vcpu, uint32_t number, uint64_t value);
-uint64_t virtual_interrupts_apic_base(const struct vcpu *vcpu); /* IA32_APIC_BASE as it is */
 bool must_check virtual_interrupts_memory(struct vcpu *vcpu, struct bus_access *access);
 bool virtual_interrupts_owns_memory(const struct vcpu *vcpu, uint64_t address);
 bool must_check virtual_interrupts_cr8(struct vcpu *vcpu, const struct exit *exit);

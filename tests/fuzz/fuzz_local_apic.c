@@ -33,43 +33,42 @@ static void require_sane(void)
     require(local_apic_cr8(lapic) <= 15);
     require((lapic->base & (BASE_EXTD | BASE_ENABLED)) != BASE_EXTD); /* no such mode */
     require((lapic->base & ~(uint64_t)0xfff) == LOCAL_APIC_BASE);
-    require(local_apic_page(lapic) == ((lapic->base & (BASE_EXTD | BASE_ENABLED)) == BASE_ENABLED));
+    require(local_apic_page(lapic, LOCAL_APIC_BASE) == ((lapic->base & (BASE_EXTD | BASE_ENABLED)) == BASE_ENABLED));
 }
 
-static void require_outcome(const struct local_apic_outcome *out)
+static struct local_apic_outcome take_outcome(void)
 {
-    require(!out->send || (out->message.delivery <= 7 && out->message.shorthand <= SHORTHAND_OTHERS));
-    require(!out->eoi || out->eoi_vector >= 16);
+    struct local_apic_outcome out = lapic->outcome;
+    require(!out.send || (out.message.delivery <= 7 && out.message.shorthand <= SHORTHAND_OTHERS));
+    require(!out.eoi || out.eoi_vector >= 16);
+    lapic->outcome = (struct local_apic_outcome){0};
+    return out;
 }
 
 static void access_memory(struct input *in)
 {
-    struct local_apic_outcome out;
     uint8_t how = input_8(in);
     struct bus_access a = {.size = how & 2 ? 4 : how >> 4, .write = (how & 1) != 0};
     uint64_t offset = input_8(in) * (uint64_t)16 + (how & 4 ? input_8(in) & 15 : 0);
     a.address = LOCAL_APIC_BASE + offset;
     a.value = a.write ? input_32(in) : 0;
-    bool page = local_apic_page(lapic);
-    memset(&out, 0xee, sizeof out);
-    bool owned = local_apic_memory(lapic, offset, &a, now, &out);
+    bool page = local_apic_page(lapic, a.address);
+    bool owned = local_apic_memory(lapic, &a, now);
     require(owned == page);
     if (!owned)
         return;
-    require_outcome(&out);
+    struct local_apic_outcome out = take_outcome();
     require(a.write || (!out.send && !out.eoi));
     require(!out.eoi || offset == 0xb0);
 }
 
 static void access_msr(struct input *in)
 {
-    struct local_apic_outcome out;
     uint8_t how = input_8(in);
     uint32_t number = MSR_FIRST + (how & 0x7f);
     if (number == MSR_FIRST || number == MSR_FIRST + 1)
         number = number == MSR_FIRST ? MSR_APIC_BASE : MSR_DEADLINE;
     bool x2apic = (lapic->base & (BASE_EXTD | BASE_ENABLED)) == (BASE_EXTD | BASE_ENABLED);
-    memset(&out, 0xee, sizeof out);
     if ((how & 0x80) == 0) {
         uint64_t value = UINT64_MAX;
         bool good = local_apic_msr_read(lapic, number, now, &value);
@@ -79,9 +78,9 @@ static void access_msr(struct input *in)
     uint64_t value = input_64(in);
     if (number == MSR_APIC_BASE && (value & 1) == 0) /* half of them well-formed */
         value = LOCAL_APIC_BASE | (value & 0xd00);
-    if (!local_apic_msr_write(lapic, number, value, now, &out))
+    if (!local_apic_msr_write(lapic, number, value, now))
         return;
-    require_outcome(&out);
+    struct local_apic_outcome out = take_outcome();
     require(x2apic || number < MSR_FIRST);
     require(!out.send || number == 0x830 || number == 0x83f);
 }
@@ -137,21 +136,20 @@ static void set_cr8(uint64_t value)
 static void work_on_registers(struct input *in)
 {
     static const uint16_t offsets[] = {0x80, 0xb0, 0x300, 0x3f0};
-    struct local_apic_outcome out;
     uint8_t how = input_8(in);
     uint16_t offset = offsets[how % 4];
     uint8_t in_service = local_apic_in_service(lapic);
     if ((how & 0x80) == 0) {
         lapic->registers[offset / 4] = offset == 0x300 ? input_32(in) : offset == 0xb0 ? 0 : input_8(in);
-        local_apic_written(lapic, how & 0x40 ? input_16(in) : offset, now, &out);
+        local_apic_written(lapic, how & 0x40 ? input_16(in) : offset, now);
     } else if (in_service != 0) {
         lapic->registers[ISR / 4 + in_service / 32 * 4] &= ~(1u << in_service % 32);
-        local_apic_ended(lapic, in_service, &out);
-        require(!out.eoi || out.eoi_vector == in_service);
+        local_apic_ended(lapic, in_service);
+        require(!lapic->outcome.eoi || lapic->outcome.eoi_vector == in_service);
     } else {
         return;
     }
-    require_outcome(&out);
+    (void)take_outcome();
     require((local_apic_take_changes(lapic) & ~3u) == 0 && local_apic_take_changes(lapic) == 0);
     require(local_apic_requested(lapic) >= local_apic_pending(lapic));
 }

@@ -56,11 +56,17 @@ static inline void power_on(uint32_t id)
     local_apic_power_on(&lapic, &config);
 }
 
+static inline void take_outcome(struct local_apic *from)
+{
+    outcome = from->outcome;
+    from->outcome = (struct local_apic_outcome){0};
+}
+
 static inline uint32_t get(uint32_t offset)
 {
     struct bus_access access = {.address = LOCAL_APIC_BASE + offset, .size = 4, .value = 0xdead};
 
-    assert_true(local_apic_memory(&lapic, offset, &access, now, &outcome));
+    assert_true(local_apic_memory(&lapic, &access, now));
     return (uint32_t)access.value;
 }
 
@@ -68,7 +74,8 @@ static inline void put(uint32_t offset, uint32_t value)
 {
     struct bus_access access = {.address = LOCAL_APIC_BASE + offset, .size = 4, .write = true, .value = value};
 
-    assert_true(local_apic_memory(&lapic, offset, &access, now, &outcome));
+    assert_true(local_apic_memory(&lapic, &access, now));
+    take_outcome(&lapic);
 }
 
 static inline bool rdmsr_ok(uint32_t number)
@@ -88,7 +95,10 @@ static inline uint64_t rdmsr(uint32_t number)
 
 static inline bool wrmsr(uint32_t number, uint64_t value)
 {
-    return local_apic_msr_write(&lapic, number, value, now, &outcome);
+    bool good = local_apic_msr_write(&lapic, number, value, now);
+
+    take_outcome(&lapic);
+    return good;
 }
 
 static inline uint32_t x2(uint32_t offset) { return MSR_X2APIC + offset / 0x10; }

@@ -32,7 +32,7 @@ static void power_up_values(void **state)
 {
     (void)state;
     assert_true(rdmsr(MSR_BASE) == BASE_XAPIC);
-    assert_true(local_apic_page(&lapic));
+    assert_true(local_apic_page(&lapic, LOCAL_APIC_BASE));
     assert_int_equal(get(ID), 0x35000000);
     assert_int_equal(get(VERSION), 0x01050014);
     for (uint32_t offset = ISR; offset < ESR; offset += 0x10)
@@ -100,7 +100,7 @@ static void writable_bits(void **state)
 static void reserved_addresses(void **state)
 {
     static const uint32_t reserved[] = {0x00, 0x10, 0x40, 0x70, 0x290, 0x2e0, 0x2f0, 0x3a0, 0x3d0, 0x3f0, 0x400, 0xff0};
-    struct bus_access odd = {.size = 1, .value = 0x77};
+    struct bus_access odd = {.address = LOCAL_APIC_BASE + VERSION, .size = 1, .value = 0x77};
 
     (void)state;
     for (size_t i = 0; i < array_size(reserved); i++) {
@@ -110,13 +110,13 @@ static void reserved_addresses(void **state)
         assert_int_equal(esr(), ILLEGAL_REGISTER);
         assert_int_equal(esr(), 0);
     }
-    assert_true(local_apic_memory(&lapic, VERSION, &odd, now, &outcome));
+    assert_true(local_apic_memory(&lapic, &odd, now));
     assert_int_equal(odd.value, 0);
-    odd = (struct bus_access){.size = 4, .value = 0x77};
-    assert_true(local_apic_memory(&lapic, VERSION + 4, &odd, now, &outcome));
+    odd = (struct bus_access){.address = LOCAL_APIC_BASE + VERSION + 4, .size = 4, .value = 0x77};
+    assert_true(local_apic_memory(&lapic, &odd, now));
     assert_int_equal(odd.value, 0);
-    odd = (struct bus_access){.size = 8, .write = true, .value = 0x1234};
-    assert_true(local_apic_memory(&lapic, TPR, &odd, now, &outcome));
+    odd = (struct bus_access){.address = LOCAL_APIC_BASE + TPR, .size = 8, .write = true, .value = 0x1234};
+    assert_true(local_apic_memory(&lapic, &odd, now));
     assert_int_equal(get(TPR), 0);
     assert_int_equal(esr(), 0);
 }
@@ -139,7 +139,7 @@ static void mode_transitions(void **state)
             assert_true(from == 2 || wrmsr(MSR_BASE, modes[from]));
             assert_int_equal(wrmsr(MSR_BASE, modes[to]), legal[from][to]);
             assert_true(rdmsr(MSR_BASE) == (legal[from][to] ? modes[to] : modes[from]));
-            assert_int_equal(local_apic_page(&lapic), rdmsr(MSR_BASE) == BASE_XAPIC);
+            assert_int_equal(local_apic_page(&lapic, LOCAL_APIC_BASE), rdmsr(MSR_BASE) == BASE_XAPIC);
         }
     }
 }
@@ -168,8 +168,8 @@ static void disabling_loses_the_registers(void **state)
     accept(0x80, false);
     assert_true(wrmsr(MSR_BASE, BASE_DISABLED));
     assert_int_equal(local_apic_pending(&lapic), -1);
-    struct bus_access access = {.size = 4, .value = 0x77};
-    assert_false(local_apic_memory(&lapic, ID, &access, now, &outcome));
+    struct bus_access access = {.address = LOCAL_APIC_BASE + ID, .size = 4, .value = 0x77};
+    assert_false(local_apic_memory(&lapic, &access, now));
     assert_int_equal(access.value, 0x77);
     assert_false(rdmsr_ok(x2(ID)));
     accept(0x80, false); /* nobody there */
@@ -197,8 +197,8 @@ static void entering_x2apic_keeps_the_registers(void **state)
     assert_int_equal(rdmsr(x2(LDR)), 0x00030020);
     assert_true(rdmsr(x2(ICR_LOW)) == 0);
     assert_int_equal(local_apic_pending(&lapic), 0x80);
-    struct bus_access access = {.size = 4};
-    assert_false(local_apic_memory(&lapic, ID, &access, now, &outcome));
+    struct bus_access access = {.address = LOCAL_APIC_BASE + ID, .size = 4};
+    assert_false(local_apic_memory(&lapic, &access, now));
 }
 
 /* "Local APIC State After an INIT Reset", "x2APIC State Transitions": INIT keeps mode and id. */
