@@ -51,8 +51,8 @@ enum {
 struct local_apic_config {
     uint32_t id;     /* x2APIC id; the xAPIC id is its low 8 bits */
     bool bootstrap;  /* IA32_APIC_BASE.BSP */
-    uint64_t tsc_hz; /* of the guest's TSC */
-    uint64_t bus_hz; /* the timer's input clock, before the divider */
+    uint32_t bus_hz; /* the timer's input clock, before the divider; not 0 unless the next is */
+    uint64_t tsc_hz; /* of the guest's TSC; 0: the timer stands */
 };
 
 /*

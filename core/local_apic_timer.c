@@ -7,8 +7,7 @@
  */
 #include "core/local_apic_registers.h"
 
-#include "core/bytes.h"
-#include "core/ratio.h"
+#include "core/virt_clock.h"
 
 static uint32_t mode_of(const struct local_apic *lapic)
 {
@@ -18,15 +17,12 @@ static bool is_deadline(const struct local_apic *lapic) { return mode_of(lapic) 
 static uint32_t initial_of(const struct local_apic *lapic) { return local_apic_get(lapic, APIC_INITIAL_COUNT); }
 static bool is_periodic(const struct local_apic *lapic) { return mode_of(lapic) == LVT_TIMER_PERIODIC; }
 
-/* Number of the present bus clock, and the first TSC tick that belongs to a bus clock: exact inverses. */
+/* Number of the present bus clock. */
 static uint64_t clock_at(const struct local_apic *lapic, uint64_t now)
 {
-    return ratio_floor(now, lapic->config.bus_hz, lapic->config.tsc_hz);
-}
+    struct virt_clock clock = {lapic->config.tsc_hz, now};
 
-static uint64_t tsc_at(const struct local_apic *lapic, uint64_t clock)
-{
-    return ratio_ceil(clock, lapic->config.tsc_hz, lapic->config.bus_hz);
+    return virt_clock_count(&clock, lapic->config.bus_hz);
 }
 
 /* "Divide Configuration Register": bits 3, 1, 0 are 0 for 2 up to 6 for 128, and 7 for 1. */
@@ -82,6 +78,7 @@ void local_apic_tick(struct local_apic *lapic, uint64_t now)
 uint64_t local_apic_next_deadline(const struct local_apic *lapic)
 {
     const struct local_apic_timer *timer = &lapic->timer;
+    struct virt_clock clock = {lapic->config.tsc_hz, 0};
     uint64_t clocks;
 
     if (local_apic_masked(lapic, APIC_LVT_TIMER))
@@ -90,7 +87,7 @@ uint64_t local_apic_next_deadline(const struct local_apic *lapic)
         return timer->deadline;
     if (!timer->running || __builtin_add_overflow(timer->start, (uint64_t)timer->count * divisor(lapic), &clocks))
         return LOCAL_APIC_NEVER;
-    return tsc_at(lapic, clocks);
+    return virt_clock_when(&clock, lapic->config.bus_hz, clocks);
 }
 
 /* "A write to the LVT Timer Register that changes the timer mode disarms the local APIC timer." */

@@ -5,12 +5,12 @@
 #include "core/local_apic.h"
 
 /* The timer's input clock is the one that CPUID tells the guest about. */
-static uint64_t bus_hz(const struct vcpu *vcpu)
+static uint32_t bus_hz(const struct vcpu *vcpu)
 {
     struct cpuid_guest guest = exit_cpuid_guest(vcpu, 0);
     struct cpuid_regs r;
     cpuid_answer(&guest, 0x15, 0, cpu_cpuid, &r);
-    return r.ecx != 0 ? r.ecx : guest.tsc_hz;
+    return r.ecx;
 }
 
 void virtual_interrupts_reset(struct vcpu *vcpu)
@@ -18,8 +18,8 @@ void virtual_interrupts_reset(struct vcpu *vcpu)
     struct local_apic_config config = {
         .id = vcpu->apic_id,
         .bootstrap = vcpu->index == 0,
-        .tsc_hz = vcpu->partition->machine->tsc_hz,
         .bus_hz = bus_hz(vcpu),
+        .tsc_hz = vcpu->partition->machine->tsc_hz,
     };
     local_apic_power_on(vcpu->apic, &config);
     if (config.bootstrap)

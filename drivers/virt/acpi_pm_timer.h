@@ -4,7 +4,7 @@
 #pragma once
 
 #include "core/bus.h"
-#include "drivers/virt/virt_clock.h"
+#include "core/virt_clock.h"
 
 enum { ACPI_PM_TIMER_PORTS = 4, ACPI_PM_TIMER_HZ = 3579545 };
 

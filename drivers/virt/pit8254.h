@@ -7,7 +7,7 @@
 #pragma once
 
 #include "core/bus.h"
-#include "drivers/virt/virt_clock.h"
+#include "core/virt_clock.h"
 
 enum { PIT8254_PORTS = 4, PIT8254_COUNTERS = 3, PIT8254_HZ = 1193182 };
 

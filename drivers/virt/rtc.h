@@ -6,7 +6,7 @@
 #pragma once
 
 #include "core/bus.h"
-#include "drivers/virt/virt_clock.h"
+#include "core/virt_clock.h"
 
 enum { RTC_PORTS = 2, RTC_BYTES = 128 };
 

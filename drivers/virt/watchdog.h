@@ -7,7 +7,7 @@
 
 #include "core/acpi_tables.h"
 #include "core/bus.h"
-#include "drivers/virt/virt_clock.h"
+#include "core/virt_clock.h"
 
 struct watchdog {
     const struct virt_clock *clock;

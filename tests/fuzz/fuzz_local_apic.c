@@ -196,8 +196,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     uint8_t flags = input_8(&in);
     struct local_apic_config config = {.id = input_8(&in),
                                        .bootstrap = (flags & 1) != 0,
-                                       .tsc_hz = clocks[flags >> 3 & 3],
-                                       .bus_hz = clocks[flags >> 5 & 3]};
+                                       .bus_hz = (uint32_t)clocks[(flags >> 5 & 3) % 3],
+                                       .tsc_hz = clocks[flags >> 3 & 3]};
     lapic = aligned_alloc(_Alignof(struct local_apic), sizeof *lapic);
     require(lapic != NULL);
     memset(lapic, 0xee, sizeof *lapic); /* it may hold anything */

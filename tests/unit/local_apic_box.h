@@ -41,7 +41,7 @@ enum { MSR_BASE = 0x1b, MSR_DEADLINE = 0x6e0, MSR_X2APIC = 0x800 };
 #define BASE_DISABLED 0xfee00100ull
 #define MASKED        0x10000u
 #define TSC_HZ        2399999939ull
-#define BUS_HZ        99999989ull
+#define BUS_HZ        99999989u
 
 static struct local_apic lapic;
 static struct local_apic_outcome outcome;

@@ -255,16 +255,17 @@ static void no_drift_in_an_hour(void **state)
 /* No clock, clocks at the ends of their ranges, time that goes back: nothing divides by 0 or wraps. */
 static void odd_clocks_do_no_harm(void **state)
 {
-    static const uint64_t frequencies[] = {0, 1, 1000, BUS_HZ, UINT64_MAX};
+    static const uint64_t tsc_frequencies[] = {0, 1, 1000, TSC_HZ, UINT64_MAX};
+    static const uint32_t bus_frequencies[] = {1, 1000, BUS_HZ, UINT32_MAX};
     static const uint64_t times[] = {0, 1, 1000000, (uint64_t)1 << 40, UINT64_MAX - 1, UINT64_MAX, 5};
     static const uint32_t counts[] = {0, 1, 2, 0xffffffff};
 
-    for (size_t tsc = 0; tsc < array_size(frequencies); tsc++) {
-        for (size_t bus = 0; bus < array_size(frequencies); bus++) {
+    for (size_t tsc = 0; tsc < array_size(tsc_frequencies); tsc++) {
+        for (size_t bus = 0; bus < array_size(bus_frequencies); bus++) {
             for (size_t i = 0; i < array_size(counts); i++) {
                 setup_enabled(state);
-                lapic.config.tsc_hz = frequencies[tsc];
-                lapic.config.bus_hz = frequencies[bus];
+                lapic.config.tsc_hz = tsc_frequencies[tsc];
+                lapic.config.bus_hz = bus_frequencies[bus];
                 put(LVT_TIMER, i % 2 != 0 ? PERIODIC | VECTOR : VECTOR);
                 for (size_t t = 0; t < array_size(times); t++) {
                     now = times[t];
@@ -281,6 +282,7 @@ static void odd_clocks_do_no_harm(void **state)
     }
     setup_enabled(state);
     lapic.config.bus_hz = 0;
+    lapic.config.tsc_hz = 0;
     put(LVT_TIMER, VECTOR);
     put(INITIAL_COUNT, 5);
     assert_true(local_apic_next_deadline(&lapic) == LOCAL_APIC_NEVER);
