@@ -13,13 +13,12 @@ enum msr_action {
     MSR_IGNORE,      /* writes are accepted and dropped */
     MSR_HANDLER,     /* core/exit_msr.c knows it by number */
     MSR_APIC,        /* of the local APIC: MSR_DIRECT where the guest has the CPU's own, else its model answers */
-};
+} __attribute__((packed));
 
 struct msr_rule {
     uint32_t first, last;
+    uint32_t value; /* of MSR_CONSTANT */
     enum msr_action read, write;
-    uint64_t value; /* of MSR_CONSTANT */
-    const char *name;
 };
 
 /* The table, ascending, not overlapping. */

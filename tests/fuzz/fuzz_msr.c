@@ -27,7 +27,7 @@ static void require_rule(uint32_t number)
     const struct msr_rule *wanted = scan(number);
     require(rule != NULL);
     require(wanted == NULL ? rule->read == MSR_REFUSE && rule->write == MSR_REFUSE : rule == wanted);
-    require(rule->first <= number && number <= rule->last && rule->name != NULL);
+    require(rule->first <= number && number <= rule->last);
     require(rule->read != MSR_IGNORE && rule->write != MSR_CONSTANT);
     for (size_t i = 0; i < array_size(forbidden); i++)
         require(number != forbidden[i] || !msr_is_direct(rule->write, false));
