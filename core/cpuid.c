@@ -14,6 +14,7 @@ enum {
     LEAF_MAX_BASIC = 0x16, /* the frequency leaves are ours, so they exist on every host */
     ANY_SUBLEAF = -1,      /* the leaf does not look at ECX */
     EACH_SUBLEAF = -2,     /* it does, and the rule holds for all of them */
+    OWN = -3,              /* nothing of the host counts: `regs` is the answer, before it is adjusted */
 };
 #define LEAF_EXTENDED     0x80000000u
 #define LEAF_MAX_EXTENDED 0x80000021u
@@ -26,6 +27,7 @@ enum {
 #define KVM_FEATURE_NO_IO_DELAY  BIT(1) /* writes to port 80h need not be slow: spares their exits */
 #define KVM_FEATURE_CLOCKSOURCE2 BIT(3)
 #define KVM_FEATURE_CLOCK_STABLE BIT(24)
+#define KVM_FEATURES             (KVM_FEATURE_NO_IO_DELAY | KVM_FEATURE_CLOCKSOURCE2 | KVM_FEATURE_CLOCK_STABLE)
 #define KVM_HINT_DEDICATED       BIT(0) /* vCPUs are never preempted for long */
 
 struct cpuid_regs cpuid_host_leaf(cpuid_reader *host, uint32_t leaf, uint32_t subleaf)
@@ -64,13 +66,6 @@ static void adjust_1(const struct question *q, struct cpuid_regs *r)
         r->edx |= LEAF_1_HTT;
 }
 
-/* The deepest sleep a guest can ask for is HLT, and there the local APIC's timer runs on: ARAT. */
-static void adjust_6(const struct question *q, struct cpuid_regs *r)
-{
-    (void)q;
-    r->eax = BIT(2);
-}
-
 static void adjust_7(const struct question *q, struct cpuid_regs *r)
 {
     r->eax = r->eax != 0 ? 1 : 0; /* the last subleaf answered here */
@@ -78,20 +73,6 @@ static void adjust_7(const struct question *q, struct cpuid_regs *r)
         r->ecx &= ~LEAF_7_PKU;
     if ((q->guest->cr4 & CR4_PKE) != 0 && (r->ecx & LEAF_7_PKU) != 0)
         r->ecx |= LEAF_7_OSPKE;
-}
-
-static void adjust_hypervisor(const struct question *q, struct cpuid_regs *r)
-{
-    (void)q;
-    /* "KVMKVMKVM": the signature with which Linux takes x2APIC without interrupt remapping and asks for our clock. */
-    *r = (struct cpuid_regs){.eax = LEAF_KVM_CLOCK, .ebx = 0x4b4d564b, .ecx = 0x564b4d56, .edx = 0x4d};
-}
-
-static void adjust_kvm_features(const struct question *q, struct cpuid_regs *r)
-{
-    (void)q;
-    r->eax = KVM_FEATURE_NO_IO_DELAY | KVM_FEATURE_CLOCKSOURCE2 | KVM_FEATURE_CLOCK_STABLE;
-    r->edx = KVM_HINT_DEDICATED;
 }
 
 static void adjust_80(const struct question *q, struct cpuid_regs *r)
@@ -107,13 +88,6 @@ static void adjust_81(const struct question *q, struct cpuid_regs *r)
         r->ecx |= LEAF_81_CMP_LEGACY;
 }
 
-/* The TSC is the hypervisor's own clock and counts at one rate: invariant. */
-static void adjust_87(const struct question *q, struct cpuid_regs *r)
-{
-    (void)q;
-    r->edx = BIT(8);
-}
-
 static void adjust_88(const struct question *q, struct cpuid_regs *r)
 {
     uint32_t linear = (r->eax & BITS(15, 8)) >> 8;
@@ -125,7 +99,7 @@ static void adjust_88(const struct question *q, struct cpuid_regs *r)
 struct rule {
     uint32_t leaf;
     int subleaf;
-    struct cpuid_regs keep; /* the host's bits that pass */
+    struct cpuid_regs regs; /* the host's bits that pass */
     cpuid_adjust *adjust;
 };
 
@@ -134,16 +108,18 @@ static const struct rule rules[] = {
     {0x1, ANY_SUBLEAF, {ALL, BITS(15, 0), LEAF_1_ECX, LEAF_1_EDX}, adjust_1},
     {0x2, ANY_SUBLEAF, {ALL, ALL, ALL, ALL}, NULL}, /* cache and TLB descriptors */
     {0x4, EACH_SUBLEAF, {BITS(9, 0), ALL, ALL, ALL}, cpuid_adjust_cache},
-    {0x6, ANY_SUBLEAF, {0, 0, 0, 0}, adjust_6},
+    /* The deepest sleep a guest can ask for is HLT, and there the local APIC's timer runs on: ARAT. */
+    {0x6, OWN, {BIT(2), 0, 0, 0}, NULL},
     {0x7, 0, {ALL, LEAF_7_EBX, LEAF_7_ECX, LEAF_7_EDX}, adjust_7},
     {0x7, 1, {LEAF_7_1_EAX, 0, 0, 0}, NULL},
-    {0xb, EACH_SUBLEAF, {0, 0, 0, 0}, cpuid_adjust_topology},
+    {0xb, OWN, {0, 0, 0, 0}, cpuid_adjust_topology},
     {0xd, EACH_SUBLEAF, {ALL, ALL, 0, 0}, cpuid_adjust_xsave},
-    {0x15, ANY_SUBLEAF, {0, 0, 0, 0}, cpuid_adjust_tsc_ratio},
-    {0x16, ANY_SUBLEAF, {0, 0, 0, 0}, cpuid_adjust_mhz},
-    {LEAF_HYPERVISOR, ANY_SUBLEAF, {0, 0, 0, 0}, adjust_hypervisor},
-    {0x40000001, ANY_SUBLEAF, {0, 0, 0, 0}, adjust_kvm_features},
-    {LEAF_KVM_CLOCK, ANY_SUBLEAF, {0, 0, 0, 0}, cpuid_adjust_kvm_clock},
+    {0x15, OWN, {0, 0, 0, 0}, cpuid_adjust_tsc_ratio},
+    {0x16, OWN, {0, 0, 0, 0}, cpuid_adjust_mhz},
+    /* "KVMKVMKVM": the signature with which Linux takes x2APIC without interrupt remapping and asks for our clock. */
+    {LEAF_HYPERVISOR, OWN, {LEAF_KVM_CLOCK, 0x4b4d564b, 0x564b4d56, 0x4d}, NULL},
+    {0x40000001, OWN, {KVM_FEATURES, 0, 0, KVM_HINT_DEDICATED}, NULL},
+    {LEAF_KVM_CLOCK, OWN, {0, 0, 0, 0}, cpuid_adjust_kvm_clock},
     {LEAF_EXTENDED, ANY_SUBLEAF, {ALL, ALL, ALL, ALL}, adjust_80},
     {0x80000001, ANY_SUBLEAF, {ALL, 0, LEAF_81_ECX, LEAF_81_EDX}, adjust_81},
     {0x80000002, ANY_SUBLEAF, {ALL, ALL, ALL, ALL}, NULL}, /* the name of the CPU */
@@ -151,12 +127,12 @@ static const struct rule rules[] = {
     {0x80000004, ANY_SUBLEAF, {ALL, ALL, ALL, ALL}, NULL},
     {0x80000005, ANY_SUBLEAF, {ALL, ALL, ALL, ALL}, NULL}, /* L1 caches and TLBs */
     {0x80000006, ANY_SUBLEAF, {ALL, ALL, ALL, ALL}, NULL}, /* L2, L3 caches and TLBs */
-    {0x80000007, ANY_SUBLEAF, {0, 0, 0, 0}, adjust_87},
+    {0x80000007, OWN, {0, 0, 0, BIT(8)}, NULL}, /* the TSC is the hypervisor's clock too, at one rate: invariant */
     {0x80000008, ANY_SUBLEAF, {BITS(15, 0), BIT(0) | BIT(2), 0, 0}, adjust_88}, /* CLZERO, XSAVEERPTR */
     {0x80000019, ANY_SUBLEAF, {ALL, ALL, 0, 0}, NULL},                          /* 1 GiB TLBs */
     {0x8000001a, ANY_SUBLEAF, {BITS(2, 0), 0, 0, 0}, NULL},                     /* how wide SSE units are */
     {0x8000001d, EACH_SUBLEAF, {BITS(9, 0), ALL, ALL, ALL}, cpuid_adjust_cache},
-    {0x8000001e, ANY_SUBLEAF, {0, 0, 0, 0}, cpuid_adjust_amd_topology},
+    {0x8000001e, OWN, {0, 0, 0, 0}, cpuid_adjust_amd_topology},
     /* No nested breakpoints, LFENCE always serialises, null selectors clear the base. Hidden: automatic IBRS. */
     {0x80000021, ANY_SUBLEAF, {BIT(0) | BIT(2) | BIT(6), 0, 0, 0}, NULL},
 };
@@ -177,12 +153,12 @@ void cpuid_answer(const struct cpuid_guest *guest, uint32_t leaf, uint32_t suble
     if (rule == NULL)
         return;
     struct question q = {guest, host, leaf, rule->subleaf == ANY_SUBLEAF ? 0 : subleaf};
-    if ((rule->keep.eax | rule->keep.ebx | rule->keep.ecx | rule->keep.edx) != 0)
-        *out = cpuid_host_leaf(host, leaf, q.subleaf);
-    out->eax &= rule->keep.eax;
-    out->ebx &= rule->keep.ebx;
-    out->ecx &= rule->keep.ecx;
-    out->edx &= rule->keep.edx;
+    const struct cpuid_regs *regs = &rule->regs;
+    *out = rule->subleaf == OWN ? *regs : cpuid_host_leaf(host, leaf, q.subleaf);
+    out->eax &= regs->eax;
+    out->ebx &= regs->ebx;
+    out->ecx &= regs->ecx;
+    out->edx &= regs->edx;
     if (rule->adjust != NULL)
         rule->adjust(&q, out);
 }

@@ -13,11 +13,11 @@ enum {
     XAPIC_ONLY = RULE_XAPIC_READ | RULE_XAPIC_WRITE,
 };
 
-#define AT(offset)    [(offset) / APIC_STRIDE]
-#define MAP(offset)   [(offset) / APIC_STRIDE...(offset) / APIC_STRIDE + 7]
-#define DELIVERY      (LVT_DELIVERY_MASK << LVT_DELIVERY_SHIFT)
-#define LVT_PLAIN     (LVT_VECTOR | LVT_STATUS | LVT_MASKED)
-#define LVT_PIN       (LVT_PLAIN | DELIVERY | LVT_POLARITY | LVT_REMOTE_IRR | LVT_LEVEL)
+#define AT(offset)  [(offset) / APIC_STRIDE]
+#define MAP(offset) [(offset) / APIC_STRIDE...(offset) / APIC_STRIDE + 7]
+#define DELIVERY    (LVT_DELIVERY_MASK << LVT_DELIVERY_SHIFT)
+#define LVT_PLAIN   (LVT_VECTOR | LVT_STATUS | LVT_MASKED)
+#define LVT_PIN     (LVT_PLAIN | DELIVERY | LVT_POLARITY | LVT_REMOTE_IRR | LVT_LEVEL)
 
 /* In the order of the manual's table. */
 static const struct local_apic_register registers[LOCAL_APIC_REGISTERS_SIZE / APIC_STRIDE] = {
@@ -28,15 +28,15 @@ static const struct local_apic_register registers[LOCAL_APIC_REGISTERS_SIZE / AP
     AT(APIC_PPR) = {READ, 0},
     AT(APIC_EOI) = {WRITE, 0},
     AT(APIC_RRD) = {RULE_XAPIC_READ, 0},
-    AT(APIC_LDR) = {READ | RULE_XAPIC_WRITE, 0},
-    AT(APIC_DFR) = {XAPIC_ONLY, 0},
+    AT(APIC_LDR) = {READ | RULE_XAPIC_WRITE, LDR_WRITABLE},
+    AT(APIC_DFR) = {XAPIC_ONLY, DFR_WRITABLE},
     AT(APIC_SVR) = {READ_WRITE, SVR_WRITABLE},
     MAP(APIC_ISR) = {READ, 0},
     MAP(APIC_TMR) = {READ, 0},
     MAP(APIC_IRR) = {READ, 0},
     AT(APIC_ESR) = {READ_WRITE, 0},
     AT(APIC_ICR_LOW) = {READ_WRITE, ICR_WRITABLE | ICR_STATUS},
-    AT(APIC_ICR_HIGH) = {XAPIC_ONLY, 0},
+    AT(APIC_ICR_HIGH) = {XAPIC_ONLY, ICR_HIGH_WRITABLE},
     AT(APIC_LVT_TIMER) = {READ_WRITE, LVT_PLAIN | LVT_TIMER_MODE},
     AT(APIC_LVT_THERMAL) = {READ_WRITE, LVT_PLAIN | DELIVERY},
     AT(APIC_LVT_PERFORMANCE) = {READ_WRITE, LVT_PLAIN | DELIVERY},
@@ -65,62 +65,40 @@ uint32_t local_apic_register_read(struct local_apic *lapic, uint32_t offset, uin
     }
 }
 
-static void write_svr(struct local_apic *lapic, uint32_t value)
-{
-    local_apic_put(lapic, APIC_SVR, value & SVR_WRITABLE);
-    lapic->changes |= LOCAL_APIC_CHANGED_REST;
-    if (!local_apic_software_enabled(lapic))
-        local_apic_lvt_mask_all(lapic);
-}
-
-static void write_icr_low(struct local_apic *lapic, uint32_t value)
-{
-    local_apic_put(lapic, APIC_ICR_LOW, value & ICR_WRITABLE);
-    local_apic_send(lapic);
-}
-
+/* Registers without a case below are only kept, as far as they can be written. */
 void local_apic_register_write(struct local_apic *lapic, uint32_t offset, uint32_t value, uint64_t now)
 {
-    if (offset >= APIC_LVT_TIMER && offset <= APIC_LVT_ERROR) {
-        /* Of a timer entry that is written no other bit exists than in the x2APIC's. */
-        local_apic_lvt_write(lapic, offset, value & local_apic_register(offset)->writable, now);
-        return;
-    }
+    uint32_t writable = local_apic_register(offset)->writable;
+
     switch (offset) {
-    case APIC_TPR:
-        local_apic_put(lapic, APIC_TPR, (uint8_t)value);
+    case APIC_LVT_TIMER ... APIC_LVT_ERROR:
+        /* Of a timer entry that is written no other bit exists than in the x2APIC's. */
+        local_apic_lvt_write(lapic, offset, value & writable, now);
         return;
     case APIC_EOI:
         local_apic_eoi(lapic);
-        return;
-    case APIC_LDR:
-        local_apic_put(lapic, APIC_LDR, value & LDR_WRITABLE);
-        return;
-    case APIC_DFR:
-        local_apic_put(lapic, APIC_DFR, value | ~DFR_WRITABLE);
-        return;
-    case APIC_SVR:
-        write_svr(lapic, value);
         return;
     case APIC_ESR:
         local_apic_esr_write(lapic);
         return;
     case APIC_ICR_LOW:
-        write_icr_low(lapic, value);
-        return;
-    case APIC_ICR_HIGH:
-        local_apic_put(lapic, APIC_ICR_HIGH, value & ICR_HIGH_WRITABLE);
+        local_apic_put(lapic, APIC_ICR_LOW, value & ICR_WRITABLE);
+        local_apic_send(lapic);
         return;
     case APIC_INITIAL_COUNT:
         local_apic_timer_write_initial(lapic, value, now);
         return;
     case APIC_DIVIDE:
-        local_apic_timer_write_divide(lapic, (uint8_t)(value & DIVIDE_WRITABLE), now);
+        local_apic_timer_write_divide(lapic, value & writable, now);
         return;
     case APIC_SELF_IPI:
         local_apic_send_self(lapic, (uint8_t)value);
         return;
-    default: /* the id */
-        return;
+    }
+    local_apic_put(lapic, offset, (local_apic_get(lapic, offset) & ~writable) | (value & writable));
+    if (offset == APIC_SVR) {
+        lapic->changes |= LOCAL_APIC_CHANGED_REST;
+        if (!local_apic_software_enabled(lapic))
+            local_apic_lvt_mask_all(lapic);
     }
 }

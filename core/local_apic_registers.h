@@ -129,7 +129,7 @@ enum local_apic_rule {
 };
 struct local_apic_register {
     uint8_t rules;     /* enum local_apic_rule; 0: reserved */
-    uint32_t writable; /* x2APIC: a write with any other bit is #GP; read-only bits are ignored and count as writable */
+    uint32_t writable; /* x2APIC: a write with any other bit is #GP; read-only bits of the LVT and of ICR count, too */
 };
 const struct local_apic_register *local_apic_register(uint32_t offset);
 uint32_t local_apic_register_read(struct local_apic *lapic, uint32_t offset, uint64_t now);
@@ -157,6 +157,6 @@ void local_apic_esr_write(struct local_apic *lapic);
 /* local_apic_timer.c */
 void local_apic_timer_mode_changed(struct local_apic *lapic);
 void local_apic_timer_write_initial(struct local_apic *lapic, uint32_t value, uint64_t now);
-void local_apic_timer_write_divide(struct local_apic *lapic, uint8_t value, uint64_t now);
+void local_apic_timer_write_divide(struct local_apic *lapic, uint32_t value, uint64_t now);
 uint32_t local_apic_timer_current(struct local_apic *lapic, uint64_t now);
 void local_apic_timer_write_deadline(struct local_apic *lapic, uint64_t value, uint64_t now);

@@ -117,7 +117,7 @@ void local_apic_timer_write_initial(struct local_apic *lapic, uint32_t value, ui
 }
 
 /* The count goes on from where it is; the part of a step that has passed is lost. */
-void local_apic_timer_write_divide(struct local_apic *lapic, uint8_t value, uint64_t now)
+void local_apic_timer_write_divide(struct local_apic *lapic, uint32_t value, uint64_t now)
 {
     local_apic_tick(lapic, now);
     uint32_t count = local_apic_timer_current(lapic, now);
