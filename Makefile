@@ -51,7 +51,7 @@ $(BUILD)/hv/font.o: $(BUILD)/font.c
 	$(Q)$(CC) $(HV_CFLAGS) -c -o $@ $<
 
 # On the way of the hottest exits instructions count, elsewhere bytes do.
-HV_HOT_C := core/fast_apic.c core/fast_memory.c core/local_apic_fast.c drivers/virt/platform_quick.c drivers/virt/ioapic.c \
+HV_HOT_C := core/fast_apic.c core/fast_memory.c drivers/virt/platform_quick.c drivers/virt/ioapic.c \
             arch/x86_64/apic.c arch/x86_64/phys_compare.c arch/x86_64/vmx/fast_exit.c arch/x86_64/svm/fast_exit.c
 $(HV_HOT_C:%.c=$(BUILD)/hv/%.o): HV_CFLAGS += -O2
 

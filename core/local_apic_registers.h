@@ -1,5 +1,5 @@
 /*
- * Registers of the local APIC, and what its parts call of each other. Only for core/local_apic*.c.
+ * Registers of the local APIC, and what its parts call of each other. Only for core/local_apic*.c and core/fast_apic.c.
  *
  * Offsets in the page; the x2APIC's MSR is 800h + offset / 10h. SDM vol. 3A, "Local APIC Register Address Map" and
  * "Local APIC Register Address Map Supported by x2APIC".

@@ -8,13 +8,12 @@
 #include <stdint.h>
 #include <cmocka.h>
 
-#include "core/local_apic_fast.h"
+#include "core/fast_apic.h"
 
 #include <stdlib.h>
 
 #include "core/acpi_tables.h"
 #include "core/bytes.h"
-#include "core/fast_apic.h"
 #include "core/partition.h"
 #include "tests/unit/fake_cpu.h"
 #include "tests/unit/local_apic_box.h"
@@ -23,6 +22,56 @@ enum { TIMER = 0x80, DEADLINE_MODE = 0x40000, OTHER = 0x91 };
 
 static struct local_apic quick;
 
+/* Whose local APIC that is. The second one: the 8259s are wired to the first. */
+static struct vcpu vcpu;
+static struct partition partition;
+
+static void vcpu_setup(void)
+{
+    memset(&partition, 0, sizeof partition);
+    fake_cpu_setup();
+    fake_cpu.clock = now;
+    memset(&vcpu, 0, sizeof vcpu);
+    vcpu.index = 1;
+    vcpu.apic = &quick;
+    vcpu.partition = &partition;
+    vcpu.loop_due = 3000;
+}
+
+static bool write_register(uint32_t number, uint64_t value)
+{
+    vcpu.gpr[GPR_RCX] = number | 0xffull << 32; /* the upper half does not count */
+    vcpu.gpr[GPR_RAX] = (uint32_t)value | 0xffull << 32;
+    vcpu.gpr[GPR_RDX] = value >> 32;
+    return fast_apic_write(&vcpu);
+}
+
+static bool read_register(uint32_t number, uint64_t *value)
+{
+    vcpu.gpr[GPR_RCX] = number;
+    vcpu.gpr[GPR_RAX] = vcpu.gpr[GPR_RDX] = UINT64_MAX;
+    if (!fast_apic_read(&vcpu)) {
+        assert_true(vcpu.gpr[GPR_RAX] == UINT64_MAX && vcpu.gpr[GPR_RDX] == UINT64_MAX);
+        return false;
+    }
+    *value = vcpu.gpr[GPR_RDX] << 32 | vcpu.gpr[GPR_RAX];
+    return true;
+}
+
+static bool end(void) { return write_register(x2(EOI), 0); }
+
+static bool arm(uint64_t deadline)
+{
+    fake_cpu.clock = now;
+    return write_register(MSR_DEADLINE, deadline);
+}
+
+static int timer(bool by_itself)
+{
+    fake_cpu.clock = now;
+    return fast_apic_timer(&vcpu, by_itself);
+}
+
 /* x2APIC mode, TSC-deadline timer with a vector; both models alike. */
 static int setup(void **state)
 {
@@ -30,6 +79,7 @@ static int setup(void **state)
     assert_true(wrmsr(x2(LVT_TIMER), DEADLINE_MODE | TIMER));
     now = 1000;
     quick = lapic;
+    vcpu_setup();
     return 0;
 }
 
@@ -53,26 +103,25 @@ static void reads_are_the_same(void **state)
 {
     (void)state;
     assert_true(wrmsr(x2(TPR), 0x30));
+    quick = lapic;
     unsigned answered = 0;
+    uint64_t value;
     for (uint32_t number = MSR_X2APIC; number < MSR_X2APIC + 0x100; number++) {
-        uint64_t value = 0xdead;
-        if (!local_apic_fast_read(&lapic, number, &value)) {
-            assert_int_equal(value, 0xdead);
+        if (!read_register(number, &value))
             continue;
-        }
         assert_true(value == rdmsr(number));
         answered++;
     }
     assert_int_equal(answered, 3);
-    uint64_t value;
-    assert_false(local_apic_fast_read(&lapic, 0, &value));
-    assert_false(local_apic_fast_read(&lapic, UINT32_MAX, &value));
+    assert_false(read_register(0, &value));
+    assert_false(read_register(UINT32_MAX, &value));
     /* Numbers that are the same in the bits of a register's offset. */
     for (uint32_t high = 1; high < 16; high++)
         for (uint32_t number = MSR_X2APIC; number < MSR_X2APIC + 0x40; number++)
-            assert_false(local_apic_fast_read(&lapic, high << 28 | number, &value));
+            assert_false(read_register(high << 28 | number, &value));
     setup_enabled(NULL);
-    assert_false(local_apic_fast_read(&lapic, x2(TPR), &value)); /* xAPIC: #GP */
+    quick = lapic;
+    assert_false(read_register(x2(TPR), &value)); /* xAPIC: #GP */
 }
 
 static void an_eoi_is_the_same(void **state)
@@ -81,12 +130,12 @@ static void an_eoi_is_the_same(void **state)
     for (uint32_t vector = 16; vector < 256; vector++) {
         both_accept((uint8_t)vector, false);
         both_take((uint8_t)vector);
-        assert_true(local_apic_fast_eoi(&quick));
+        assert_true(end());
         assert_true(wrmsr(x2(EOI), 0));
         assert_false(outcome.eoi);
         expect_same();
     }
-    assert_true(local_apic_fast_eoi(&quick)); /* nothing in service: nothing ends */
+    assert_true(end()); /* nothing in service: nothing ends */
     assert_true(wrmsr(x2(EOI), 0));
     expect_same();
 }
@@ -100,7 +149,7 @@ static void nested_ones_end_from_the_top(void **state)
         both_take(vectors[i]);
     }
     for (size_t i = 0; i < array_size(vectors); i++) {
-        assert_true(local_apic_fast_eoi(&quick));
+        assert_true(end());
         assert_true(wrmsr(x2(EOI), 0));
         expect_same();
     }
@@ -110,7 +159,7 @@ static void nested_ones_end_from_the_top(void **state)
 static void expect_eoi_declined(void)
 {
     struct local_apic before = quick;
-    assert_false(local_apic_fast_eoi(&quick));
+    assert_false(end());
     assert_memory_equal(&quick, &before, sizeof quick);
 }
 
@@ -133,21 +182,29 @@ static void an_eoi_with_consequences_is_declined(void **state)
 static void a_message_is_in_the_register_the_same(void **state)
 {
     (void)state;
-    static const uint64_t plain[] = {0x700004010, 0x7000000ff, 0x4091, UINT64_MAX << 32 | 0x40f0};
+    static const uint64_t plain[] = {0x700004010, 0x7000000ff, 0x700004091, 0x7000040f0};
+    static struct vcpu vcpus[8];
+    struct local_apic receiver;
+    struct local_apic_config config = {.id = 7};
+    local_apic_power_on(&receiver, &config);
+    vcpus[7].apic = &receiver;
+    partition.vcpus = vcpus;
+    partition.vcpu_count = array_size(vcpus);
     for (size_t i = 0; i < array_size(plain); i++) {
-        assert_true(local_apic_fast_icr(&quick, plain[i]));
+        assert_true(write_register(x2(ICR_LOW), plain[i]));
         assert_true(wrmsr(x2(ICR_LOW), plain[i]));
         assert_true(outcome.send);
         expect_same();
     }
     struct local_apic before = quick;
-    assert_false(local_apic_fast_icr(&quick, 0x400f)); /* an error */
+    assert_false(write_register(x2(ICR_LOW), 0x70000400f)); /* an error */
     for (uint32_t bit = 8; bit < 32; bit++)
         if (bit != 14)
-            assert_false(local_apic_fast_icr(&quick, 0x4091 | 1ull << bit));
+            assert_false(write_register(x2(ICR_LOW), 0x700004091 | 1ull << bit));
     assert_memory_equal(&quick, &before, sizeof quick);
     setup_enabled(NULL);
-    assert_false(local_apic_fast_icr(&lapic, 0x4091)); /* xAPIC mode: #GP */
+    quick = lapic;
+    assert_false(write_register(x2(ICR_LOW), 0x700004091)); /* xAPIC mode: #GP */
 }
 
 static void a_deadline_is_the_same(void **state)
@@ -155,7 +212,7 @@ static void a_deadline_is_the_same(void **state)
     (void)state;
     static const uint64_t values[] = {1001, 5000, 2000, 0, UINT64_MAX, 0};
     for (size_t i = 0; i < array_size(values); i++) {
-        assert_true(local_apic_fast_deadline(&quick, values[i], now));
+        assert_true(arm(values[i]));
         assert_true(wrmsr(MSR_DEADLINE, values[i]));
         expect_same();
         assert_true(local_apic_next_deadline(&quick) == local_apic_next_deadline(&lapic));
@@ -165,7 +222,7 @@ static void a_deadline_is_the_same(void **state)
 static void expect_deadline_declined(uint64_t value)
 {
     struct local_apic before = quick;
-    assert_false(local_apic_fast_deadline(&quick, value, now));
+    assert_false(arm(value));
     assert_memory_equal(&quick, &before, sizeof quick);
 }
 
@@ -174,7 +231,7 @@ static void a_deadline_that_is_due_is_declined(void **state)
     (void)state;
     expect_deadline_declined(now);
     expect_deadline_declined(1);
-    assert_true(local_apic_fast_deadline(&quick, 1001, now));
+    assert_true(arm(1001));
     now = 1001;
     expect_deadline_declined(2000); /* the one before has passed and was not seen yet */
     expect_deadline_declined(0);
@@ -191,15 +248,15 @@ static void the_timers_interrupt_is_the_same(void **state)
     assert_true(wrmsr(x2(EOI), 0));
     quick = lapic;
     assert_true(rdmsr(x2(TMR) + TIMER / 32) != 0);
-    assert_true(local_apic_fast_deadline(&quick, 2000, now));
+    assert_true(arm(2000));
     assert_true(wrmsr(MSR_DEADLINE, 2000));
     now = 2000;
-    assert_int_equal(local_apic_fast_timer(&quick, now), TIMER);
+    assert_int_equal(timer(false), TIMER);
     local_apic_tick(&lapic, now);
     assert_int_equal(local_apic_pending(&lapic), TIMER);
     local_apic_take(&lapic, TIMER);
     expect_same();
-    assert_int_equal(local_apic_fast_timer(&quick, now), -1); /* once */
+    assert_int_equal(timer(false), -1); /* once */
 }
 
 /* For a CPU that takes vectors by itself; it is told of this one by the caller. */
@@ -209,18 +266,18 @@ static void the_timers_request_is_the_same(void **state)
     both_accept(OTHER, false); /* company does not matter */
     both_take(OTHER);
     both_accept(OTHER + 1, false);
-    assert_true(local_apic_fast_deadline(&quick, 2000, now));
+    assert_true(arm(2000));
     assert_true(wrmsr(MSR_DEADLINE, 2000));
     now = 1999;
-    assert_int_equal(local_apic_fast_request(&quick, now), -1);
+    assert_int_equal(timer(true), -1);
     now = 2000;
     (void)!local_apic_take_changes(&lapic);
     (void)!local_apic_take_changes(&quick);
-    assert_int_equal(local_apic_fast_request(&quick, now), TIMER);
+    assert_int_equal(timer(true), TIMER);
     local_apic_tick(&lapic, now);
     assert_int_equal(local_apic_take_changes(&lapic), LOCAL_APIC_CHANGED_VECTORS);
     expect_same();
-    assert_int_equal(local_apic_fast_request(&quick, now), -1); /* once */
+    assert_int_equal(timer(true), -1); /* once */
 }
 
 static void a_request_that_was_level_triggered_is_declined(void **state)
@@ -228,24 +285,24 @@ static void a_request_that_was_level_triggered_is_declined(void **state)
     (void)state;
     both_accept(TIMER, true);
     both_take(TIMER);
-    assert_true(local_apic_fast_deadline(&quick, 2000, now));
+    assert_true(arm(2000));
     now = 2000;
     struct local_apic before = quick;
-    assert_int_equal(local_apic_fast_request(&quick, now), -1);
+    assert_int_equal(timer(true), -1);
     assert_memory_equal(&quick, &before, sizeof quick);
 }
 
 static void expect_timer_declined(void)
 {
     struct local_apic before = quick;
-    assert_int_equal(local_apic_fast_timer(&quick, now), -1);
+    assert_int_equal(timer(false), -1);
     assert_memory_equal(&quick, &before, sizeof quick);
 }
 
 static void arm_and_wait(void)
 {
     setup(NULL);
-    assert_true(local_apic_fast_deadline(&quick, 2000, now));
+    assert_true(arm(2000));
     now = 2000;
 }
 
@@ -274,7 +331,7 @@ static void the_timers_interrupt_with_company_is_declined(void **state)
     quick.registers[TPR / 4] = TIMER & 0xf0;
     expect_timer_declined();
     quick.registers[TPR / 4] = (TIMER & 0xf0) - 1;
-    assert_int_equal(local_apic_fast_timer(&quick, now), TIMER);
+    assert_int_equal(timer(false), TIMER);
     arm_and_wait();
     accept_message(
         &quick, &(struct interrupt_message){.delivery = DELIVERY_FIXED, .vector = TIMER | 0xf, .assert_line = true});
@@ -288,35 +345,9 @@ static void the_timers_interrupt_with_company_is_declined(void **state)
     expect_timer_declined(); /* an error, for the long way */
 }
 
-/* With the vCPU around it. The second one: the 8259s are wired to the first. */
-
-static struct vcpu vcpu;
-static struct partition partition;
-
-static void vcpu_setup(void)
-{
-    memset(&partition, 0, sizeof partition);
-    fake_cpu_setup();
-    fake_cpu.clock = now;
-    memset(&vcpu, 0, sizeof vcpu);
-    vcpu.index = 1;
-    vcpu.apic = &quick;
-    vcpu.partition = &partition;
-    vcpu.loop_due = 3000;
-}
-
-static bool write_register(uint32_t number, uint64_t value)
-{
-    vcpu.gpr[GPR_RCX] = number | 0xffull << 32; /* the upper half does not count */
-    vcpu.gpr[GPR_RAX] = (uint32_t)value | 0xffull << 32;
-    vcpu.gpr[GPR_RDX] = value >> 32;
-    return fast_apic_write(&vcpu);
-}
-
 static void the_cpus_timer_follows(void **state)
 {
     (void)state;
-    vcpu_setup();
     assert_true(write_register(MSR_DEADLINE, 2000));
     assert_int_equal(fake_cpu.timer_deadline, 2000);
     assert_true(write_register(MSR_DEADLINE, 5000));
@@ -338,7 +369,6 @@ static struct vcpu pair[2];
 
 static void pair_setup(void)
 {
-    vcpu_setup();
     power_on(0);
     assert_true(wrmsr(MSR_BASE, BASE_X2APIC));
     pair[0] = pair[1] = (struct vcpu){.partition = &partition};
@@ -396,7 +426,6 @@ static void the_8259s_come_before_the_timer(void **state)
     struct partition p = {.platform = calloc(1, platform_size())};
     assert_non_null(p.platform);
     platform_reset(p.platform, &ring, true, true, 1000000000);
-    vcpu_setup();
     vcpu.index = 0;
     vcpu.partition = &p;
     assert_true(write_register(MSR_DEADLINE, 2000));
@@ -422,7 +451,6 @@ static void the_8259s_come_before_the_timer(void **state)
 static void a_passed_deadline_is_declined(void **state)
 {
     (void)state;
-    vcpu_setup();
     struct local_apic before = quick;
     assert_false(write_register(MSR_DEADLINE, now));
     assert_memory_equal(&quick, &before, sizeof quick);
@@ -432,7 +460,6 @@ static void a_passed_deadline_is_declined(void **state)
 static void other_registers_are_declined(void **state)
 {
     (void)state;
-    vcpu_setup();
     assert_false(write_register(x2(EOI), 1)); /* #GP */
     assert_false(write_register(x2(EOI), 1ull << 32));
     for (uint32_t number = MSR_X2APIC; number < MSR_X2APIC + 0x100; number++)
