@@ -98,49 +98,46 @@ static void adjust_88(const struct question *q, struct cpuid_regs *r)
 
 struct rule {
     uint32_t leaf;
-    int subleaf;
+    int16_t subleaf;
+    uint16_t more;          /* further leaves from there on for which it holds too */
     struct cpuid_regs regs; /* the host's bits that pass */
     cpuid_adjust *adjust;
 };
 
 static const struct rule rules[] = {
-    {0x0, ANY_SUBLEAF, {0, ALL, ALL, ALL}, adjust_0},
-    {0x1, ANY_SUBLEAF, {ALL, BITS(15, 0), LEAF_1_ECX, LEAF_1_EDX}, adjust_1},
-    {0x2, ANY_SUBLEAF, {ALL, ALL, ALL, ALL}, NULL}, /* cache and TLB descriptors */
-    {0x4, EACH_SUBLEAF, {BITS(9, 0), ALL, ALL, ALL}, cpuid_adjust_cache},
+    {0x0, ANY_SUBLEAF, 0, {0, ALL, ALL, ALL}, adjust_0},
+    {0x1, ANY_SUBLEAF, 0, {ALL, BITS(15, 0), LEAF_1_ECX, LEAF_1_EDX}, adjust_1},
+    {0x2, ANY_SUBLEAF, 0, {ALL, ALL, ALL, ALL}, NULL}, /* cache and TLB descriptors */
+    {0x4, EACH_SUBLEAF, 0, {BITS(9, 0), ALL, ALL, ALL}, cpuid_adjust_cache},
     /* The deepest sleep a guest can ask for is HLT, and there the local APIC's timer runs on: ARAT. */
-    {0x6, OWN, {BIT(2), 0, 0, 0}, NULL},
-    {0x7, 0, {ALL, LEAF_7_EBX, LEAF_7_ECX, LEAF_7_EDX}, adjust_7},
-    {0x7, 1, {LEAF_7_1_EAX, 0, 0, 0}, NULL},
-    {0xb, OWN, {0, 0, 0, 0}, cpuid_adjust_topology},
-    {0xd, EACH_SUBLEAF, {ALL, ALL, 0, 0}, cpuid_adjust_xsave},
-    {0x15, OWN, {0, 0, 0, 0}, cpuid_adjust_tsc_ratio},
-    {0x16, OWN, {0, 0, 0, 0}, cpuid_adjust_mhz},
+    {0x6, OWN, 0, {BIT(2), 0, 0, 0}, NULL},
+    {0x7, 0, 0, {ALL, LEAF_7_EBX, LEAF_7_ECX, LEAF_7_EDX}, adjust_7},
+    {0x7, 1, 0, {LEAF_7_1_EAX, 0, 0, 0}, NULL},
+    {0xb, OWN, 0, {0, 0, 0, 0}, cpuid_adjust_topology},
+    {0xd, EACH_SUBLEAF, 0, {ALL, ALL, 0, 0}, cpuid_adjust_xsave},
+    {0x15, OWN, 0, {0, 0, 0, 0}, cpuid_adjust_tsc_ratio},
+    {0x16, OWN, 0, {0, 0, 0, 0}, cpuid_adjust_mhz},
     /* "KVMKVMKVM": the signature with which Linux takes x2APIC without interrupt remapping and asks for our clock. */
-    {LEAF_HYPERVISOR, OWN, {LEAF_KVM_CLOCK, 0x4b4d564b, 0x564b4d56, 0x4d}, NULL},
-    {0x40000001, OWN, {KVM_FEATURES, 0, 0, KVM_HINT_DEDICATED}, NULL},
-    {LEAF_KVM_CLOCK, OWN, {0, 0, 0, 0}, cpuid_adjust_kvm_clock},
-    {LEAF_EXTENDED, ANY_SUBLEAF, {ALL, ALL, ALL, ALL}, adjust_80},
-    {0x80000001, ANY_SUBLEAF, {ALL, 0, LEAF_81_ECX, LEAF_81_EDX}, adjust_81},
-    {0x80000002, ANY_SUBLEAF, {ALL, ALL, ALL, ALL}, NULL}, /* the name of the CPU */
-    {0x80000003, ANY_SUBLEAF, {ALL, ALL, ALL, ALL}, NULL},
-    {0x80000004, ANY_SUBLEAF, {ALL, ALL, ALL, ALL}, NULL},
-    {0x80000005, ANY_SUBLEAF, {ALL, ALL, ALL, ALL}, NULL}, /* L1 caches and TLBs */
-    {0x80000006, ANY_SUBLEAF, {ALL, ALL, ALL, ALL}, NULL}, /* L2, L3 caches and TLBs */
-    {0x80000007, OWN, {0, 0, 0, BIT(8)}, NULL}, /* the TSC is the hypervisor's clock too, at one rate: invariant */
-    {0x80000008, ANY_SUBLEAF, {BITS(15, 0), BIT(0) | BIT(2), 0, 0}, adjust_88}, /* CLZERO, XSAVEERPTR */
-    {0x80000019, ANY_SUBLEAF, {ALL, ALL, 0, 0}, NULL},                          /* 1 GiB TLBs */
-    {0x8000001a, ANY_SUBLEAF, {BITS(2, 0), 0, 0, 0}, NULL},                     /* how wide SSE units are */
-    {0x8000001d, EACH_SUBLEAF, {BITS(9, 0), ALL, ALL, ALL}, cpuid_adjust_cache},
-    {0x8000001e, OWN, {0, 0, 0, 0}, cpuid_adjust_amd_topology},
+    {LEAF_HYPERVISOR, OWN, 0, {LEAF_KVM_CLOCK, 0x4b4d564b, 0x564b4d56, 0x4d}, NULL},
+    {0x40000001, OWN, 0, {KVM_FEATURES, 0, 0, KVM_HINT_DEDICATED}, NULL},
+    {LEAF_KVM_CLOCK, OWN, 0, {0, 0, 0, 0}, cpuid_adjust_kvm_clock},
+    {LEAF_EXTENDED, ANY_SUBLEAF, 0, {ALL, ALL, ALL, ALL}, adjust_80},
+    {0x80000001, ANY_SUBLEAF, 0, {ALL, 0, LEAF_81_ECX, LEAF_81_EDX}, adjust_81},
+    {0x80000002, ANY_SUBLEAF, 4, {ALL, ALL, ALL, ALL}, NULL}, /* the CPU's name; L1, L2 and L3 caches and TLBs */
+    {0x80000007, OWN, 0, {0, 0, 0, BIT(8)}, NULL}, /* the TSC is the hypervisor's clock too, at one rate: invariant */
+    {0x80000008, ANY_SUBLEAF, 0, {BITS(15, 0), BIT(0) | BIT(2), 0, 0}, adjust_88}, /* CLZERO, XSAVEERPTR */
+    {0x80000019, ANY_SUBLEAF, 0, {ALL, ALL, 0, 0}, NULL},                          /* 1 GiB TLBs */
+    {0x8000001a, ANY_SUBLEAF, 0, {BITS(2, 0), 0, 0, 0}, NULL},                     /* how wide SSE units are */
+    {0x8000001d, EACH_SUBLEAF, 0, {BITS(9, 0), ALL, ALL, ALL}, cpuid_adjust_cache},
+    {0x8000001e, OWN, 0, {0, 0, 0, 0}, cpuid_adjust_amd_topology},
     /* No nested breakpoints, LFENCE always serialises, null selectors clear the base. Hidden: automatic IBRS. */
-    {0x80000021, ANY_SUBLEAF, {BIT(0) | BIT(2) | BIT(6), 0, 0, 0}, NULL},
+    {0x80000021, ANY_SUBLEAF, 0, {BIT(0) | BIT(2) | BIT(6), 0, 0, 0}, NULL},
 };
 
 static const struct rule *find_rule(uint32_t leaf, uint32_t subleaf)
 {
     for (size_t i = 0; i < array_size(rules); i++)
-        if (rules[i].leaf == leaf && (rules[i].subleaf < 0 || (uint32_t)rules[i].subleaf == subleaf))
+        if (leaf - rules[i].leaf <= rules[i].more && (rules[i].subleaf < 0 || (uint32_t)rules[i].subleaf == subleaf))
             return &rules[i];
     return NULL;
 }

@@ -25,23 +25,15 @@ _Static_assert(sizeof(struct kvm_wall) == 12, "pvclock_wall_clock");
 
 void kvm_clock_scale(uint64_t tsc_hz, uint32_t *multiplier, int8_t *shift)
 {
-    /* Bring the frequency into (1 GHz, 2 GHz], where 10^9 * 2^32 / frequency is a full 32-bit number. */
-    uint64_t frequency = tsc_hz;
-    int s = 0;
-    while (frequency > 2 * NANOSECONDS) {
-        frequency >>= 1;
-        s--;
-    }
-    while (frequency <= NANOSECONDS && frequency != 0) {
-        frequency <<= 1;
-        s++;
-    }
-    /* Divide with the unshifted frequency, so that no bit of it is lost; the product fits 64 bits in both cases. */
-    uint64_t dividend = NANOSECONDS << 32;
-    *multiplier = frequency == 0 ? 0
-                  : s >= 0       ? (uint32_t)(dividend / (tsc_hz << s))
-                                 : (uint32_t)(dividend / tsc_hz << -s);
-    *shift = (int8_t)s;
+    /* Nanoseconds in a tick with 32 bits behind the point, shifted until the number has 32 bits in all. */
+    uint64_t scaled = tsc_hz == 0 ? 0 : (NANOSECONDS << 32) / tsc_hz;
+
+    *shift = 0;
+    for (; scaled > UINT32_MAX; scaled >>= 1)
+        (*shift)++;
+    for (; scaled != 0 && scaled <= UINT32_MAX / 2; scaled <<= 1)
+        (*shift)--;
+    *multiplier = (uint32_t)scaled;
 }
 
 bool kvm_clock_place(struct vcpu *vcpu, gpa_t place)

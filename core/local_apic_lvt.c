@@ -105,11 +105,3 @@ void local_apic_error(struct local_apic *lapic, uint32_t error)
     lapic->error_signalled = true; /* first, because a bad vector in this entry is an error too */
     local_apic_raise(lapic, APIC_LVT_ERROR);
 }
-
-/* "The ESR is a write/read register": a write, of whatever value, moves what was found since the last one into it. */
-void local_apic_esr_write(struct local_apic *lapic)
-{
-    local_apic_put(lapic, APIC_ESR, lapic->errors);
-    lapic->errors = 0;
-    lapic->error_signalled = false;
-}

@@ -78,8 +78,10 @@ void local_apic_register_write(struct local_apic *lapic, uint32_t offset, uint32
     case APIC_EOI:
         local_apic_eoi(lapic);
         return;
-    case APIC_ESR:
-        local_apic_esr_write(lapic);
+    case APIC_ESR: /* "The ESR is a write/read register": what was found since the last write moves into it */
+        local_apic_put(lapic, APIC_ESR, lapic->errors);
+        lapic->errors = 0;
+        lapic->error_signalled = false;
         return;
     case APIC_ICR_LOW:
         local_apic_put(lapic, APIC_ICR_LOW, value & ICR_WRITABLE);

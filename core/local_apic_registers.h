@@ -152,7 +152,6 @@ void local_apic_lvt_mask_all(struct local_apic *lapic);
 void local_apic_lvt_ended(struct local_apic *lapic, uint8_t vector);
 void local_apic_raise(struct local_apic *lapic, uint32_t lvt); /* unless it is masked */
 void local_apic_error(struct local_apic *lapic, uint32_t error);
-void local_apic_esr_write(struct local_apic *lapic);
 
 /* local_apic_timer.c */
 void local_apic_timer_mode_changed(struct local_apic *lapic);

@@ -135,14 +135,15 @@ bool virtual_interrupts_prepare(struct vcpu *vcpu, const struct backend *backend
 {
     struct partition *p = vcpu->partition;
     uint64_t now = cpu_clock();
-    if (vcpu->index == 0 && now >= platform_due(p->platform)) {
-        struct platform_outcome outcome;
-        platform_tick(p->platform, now, &outcome);
-        partition_deliver(p, &outcome);
-    }
-    /* The 8259s' output is looked at, not sent: so two CPUs that change it cannot be overtaken by each other's news. */
-    if (vcpu->index == 0)
+    if (vcpu->index == 0) {
+        if (now >= platform_due(p->platform)) {
+            struct platform_outcome outcome;
+            platform_tick(p->platform, now, &outcome);
+            partition_deliver(p, &outcome);
+        }
+        /* The 8259s' output is looked at, not sent: two CPUs that change it cannot be overtaken by each other's news. */
         local_apic_set_lint0(vcpu->apic, platform_extint(p->platform));
+    }
     local_apic_absorb(vcpu->apic);
     local_apic_tick(vcpu->apic, now);
     take_nmi(vcpu);
