@@ -8,6 +8,8 @@
 #define CR4_LA57 ((uint64_t)1 << 12)
 #define EFER_LMA ((uint64_t)1 << 10)
 
+_Static_assert((int)FAST_CODE_LEVELS == (int)WALK_MAX_LEVELS, "room for every walk");
+
 enum { OPERAND_SIZE = FAST_CODE_OPERAND, SLOT_BYTES = 4 };
 
 static struct fast_code *slot_of(struct vcpu *vcpu, uint64_t rip)
@@ -66,43 +68,25 @@ uint8_t fast_memory(struct vcpu *vcpu, const struct fast_access *access)
 
 /* Remembering */
 
-struct recorder {
-    const struct partition *partition;
-    struct fast_code *code;
-    bool overflow;
-};
-
-/* Eight bytes of RAM, which do not cross a page: table entries are aligned, and of code it has been asked for. */
-static bool add_word(struct recorder *r, gpa_t at, uint64_t value, uint64_t mask)
+static bool ram_read(void *context, gpa_t from, void *to, size_t size)
 {
-    struct phys_word *word = &r->code->words[r->code->count];
-
-    *word = (struct phys_word){.value = value, .mask = mask};
-    if (!plan_translate(r->partition->plan, at, sizeof value, &word->at))
-        return false;
-    r->code->count++;
-    return true;
+    return partition_read(context, from, to, size);
 }
 
-static bool record_read(void *context, gpa_t from, void *to, size_t size)
-{
-    struct recorder *r = context;
-    struct fast_code *code = r->code;
-
-    if (!partition_read(r->partition, from, to, size))
-        return false;
-    if (size != sizeof(uint64_t) || code->count == FAST_CODE_LEVELS)
-        r->overflow = true;
-    else
-        r->overflow |= !add_word(r, from, load64(to), UINT64_MAX);
-    return true;
-}
-
-/* The walk that is recorded is one for which nothing had to be marked any more: mmio_emulate has just made it too. */
-static bool record_write(void *context, gpa_t to, const void *from, size_t size)
+/* The walk that is noted is one for which nothing had to be marked any more: mmio_emulate has just made it too. */
+static bool ram_write(void *context, gpa_t to, const void *from, size_t size)
 {
     (void)context, (void)to, (void)from, (void)size;
     return false;
+}
+
+/* Eight bytes of RAM, which do not cross a page: table entries are aligned, and of code it has been asked for. */
+static bool add_word(const struct vcpu *vcpu, struct fast_code *code, gpa_t at, uint64_t value, uint64_t mask)
+{
+    struct phys_word *word = &code->words[code->count++];
+
+    *word = (struct phys_word){.value = value, .mask = mask};
+    return plan_translate(vcpu->partition->plan, at, sizeof value, &word->at);
 }
 
 static bool is_simple(const struct decoded *d, const struct vcpu_state_view *view)
@@ -121,18 +105,20 @@ static bool is_simple(const struct decoded *d, const struct vcpu_state_view *vie
 /* Notes all that leads to the instruction, and the instruction. */
 static bool record(struct vcpu *vcpu, const struct vcpu_state_view *view, const uint8_t *bytes, struct fast_code *code)
 {
-    struct recorder r = {.partition = vcpu->partition, .code = code};
-    struct guest_memory memory = {.read = record_read,
-                                  .write = record_write,
-                                  .context = &r,
+    struct guest_memory memory = {.read = ram_read,
+                                  .write = ram_write,
+                                  .context = vcpu->partition,
                                   .physical_bits = vcpu->partition->machine->caps.physical_bits};
     uint8_t own[FAST_CODE_BYTES] = {0};
     struct walk_outcome walk;
 
-    if (guest_walk(view, &memory, view->rip, WALK_FETCH, &walk) != WALK_OK || r.overflow || code->count == 0)
+    if (guest_walk(view, &memory, view->rip, WALK_FETCH, &walk) != WALK_OK || walk.depth == 0)
         return false;
+    for (uint32_t i = 0; i < walk.depth; i++)
+        if (!add_word(vcpu, code, walk.at[i], walk.entries[i], UINT64_MAX))
+            return false;
     memcpy(own, bytes, code->length);
-    return add_word(&r, walk.address, load64(own), UINT64_MAX >> (64 - 8 * code->length));
+    return add_word(vcpu, code, walk.address, load64(own), UINT64_MAX >> (64 - 8 * code->length));
 }
 
 /* Two that want the same slot must not drive each other out for ever: the older one moves on to the next. */

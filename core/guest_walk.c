@@ -24,7 +24,7 @@
 #define ENTRY_PS ((uint64_t)1 << 7)
 #define ENTRY_XD ((uint64_t)1 << 63)
 
-enum { MAX_LEVELS = 5, LOW_BITS = 12, ARCHITECTURAL_BITS = 52, PSE36_BITS = 40 };
+enum { LOW_BITS = 12, ARCHITECTURAL_BITS = 52, PSE36_BITS = 40 };
 
 /* A paging mode: level 1 is the table of 4 KiB pages. */
 struct paging {
@@ -46,9 +46,6 @@ struct walk {
     unsigned level;
     uint64_t rights; /* RW and US as far as every level grants them, XD as soon as one says so */
     uint64_t entry;
-    unsigned depth;
-    gpa_t at[MAX_LEVELS]; /* of the entries, from the top */
-    uint64_t entries[MAX_LEVELS];
 };
 
 /* Bits first to last, both included; none when last < first. */
@@ -98,7 +95,7 @@ static enum walk_result fault(const struct walk *w, uint32_t cause, struct walk_
     /* The fetch bit exists only where the CPU can forbid a fetch at all. */
     if ((w->access & WALK_FETCH) && ((w->view->cr4 & CR4_SMEP) || has_xd(w)))
         code |= PAGE_FAULT_FETCH;
-    *out = (struct walk_outcome){.error_code = code};
+    out->error_code = code;
     return WALK_FAULT;
 }
 
@@ -154,15 +151,15 @@ static uint64_t address_of(const struct walk *w)
     return (w->entry & bits(shift, 31)) | high | offset;
 }
 
-static bool read_entry(struct walk *w, gpa_t at)
+static bool read_entry(struct walk *w, gpa_t at, struct walk_outcome *out)
 {
     uint8_t raw[8] = {0};
     if (!w->memory->read(w->memory->context, at, raw, w->paging.entry_size))
         return false;
     w->entry = load64(raw);
-    w->at[w->depth] = at;
-    w->entries[w->depth] = w->entry;
-    w->depth++;
+    out->at[out->depth] = at;
+    out->entries[out->depth] = w->entry;
+    out->depth++;
     return true;
 }
 
@@ -198,17 +195,17 @@ static bool allowed(const struct walk *w)
  */
 static enum walk_result mark_used(const struct walk *w, struct walk_outcome *out)
 {
-    for (unsigned i = 0; i < w->depth; i++) {
+    for (unsigned i = 0; i < out->depth; i++) {
         if (w->paging.pae_top && i == 0)
             continue;
         uint64_t wanted = ENTRY_A;
-        if (i + 1 == w->depth && (w->access & WALK_WRITE))
+        if (i + 1 == out->depth && (w->access & WALK_WRITE))
             wanted |= ENTRY_D;
-        if ((w->entries[i] & wanted) == wanted)
+        if ((out->entries[i] & wanted) == wanted)
             continue;
-        uint8_t low = (uint8_t)(w->entries[i] | wanted);
-        if (!w->memory->write(w->memory->context, w->at[i], &low, sizeof low)) {
-            out->address = w->at[i];
+        uint8_t low = (uint8_t)(out->entries[i] | wanted);
+        if (!w->memory->write(w->memory->context, out->at[i], &low, sizeof low)) {
+            out->address = out->at[i];
             return WALK_NOT_RAM;
         }
     }
@@ -221,8 +218,8 @@ static enum walk_result walk_levels(struct walk *w, struct walk_outcome *out)
     for (w->level = w->paging.levels;; w->level--) {
         uint64_t index = (w->linear >> shift_of(w)) & bits(0, w->paging.index_bits - 1);
         gpa_t at = gpa(table + index * w->paging.entry_size);
-        if (!read_entry(w, at)) {
-            *out = (struct walk_outcome){.address = at};
+        if (!read_entry(w, at, out)) {
+            out->address = at;
             return WALK_NOT_RAM;
         }
         if ((w->entry & ENTRY_P) == 0)
@@ -236,7 +233,7 @@ static enum walk_result walk_levels(struct walk *w, struct walk_outcome *out)
     }
     if (!allowed(w))
         return fault(w, PAGE_FAULT_PRESENT, out);
-    *out = (struct walk_outcome){.address = gpa(table)};
+    out->address = gpa(table);
     return mark_used(w, out);
 }
 
