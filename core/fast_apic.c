@@ -75,11 +75,6 @@ static __attribute__((noinline)) bool send(struct vcpu *vcpu, uint64_t value)
     return true;
 }
 
-static bool in_deadline_mode(const struct local_apic *lapic)
-{
-    return (local_apic_get(lapic, APIC_LVT_TIMER) & LVT_TIMER_MODE) == LVT_TIMER_DEADLINE;
-}
-
 /*
  * The run loop's own reasons to come back stay in force. In this mode nothing but the deadline counts; one that is
  * masked brings the guest out once for nothing.
@@ -90,7 +85,7 @@ static __attribute__((noinline)) bool write_deadline(struct vcpu *vcpu, uint64_t
     uint64_t now = cpu_clock();
     bool pends = lapic->timer.deadline != 0 && lapic->timer.deadline <= now;
 
-    if (pends || (value != 0 && value <= now) || !in_deadline_mode(lapic))
+    if (pends || (value != 0 && value <= now) || !local_apic_in_deadline_mode(lapic))
         return false;
     lapic->timer.deadline = value;
     cpu_timer_set(value != 0 && value < vcpu->loop_due ? value : vcpu->loop_due);
@@ -123,7 +118,7 @@ static int due(const struct local_apic *lapic, uint64_t now)
     uint32_t entry = local_apic_get(lapic, APIC_LVT_TIMER);
 
     if (lapic->timer.deadline == 0 || now < lapic->timer.deadline || (entry & LVT_MASKED) != 0 ||
-        (entry & LVT_VECTOR) < VECTOR_FIRST_LEGAL || !in_deadline_mode(lapic) || lapic->nmi || lapic->extint_message ||
+        (entry & LVT_VECTOR) < VECTOR_FIRST_LEGAL || !local_apic_in_deadline_mode(lapic) || lapic->nmi || lapic->extint_message ||
         local_apic_has_posts(lapic))
         return -1;
     return (int)(entry & LVT_VECTOR);

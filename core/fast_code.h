@@ -18,7 +18,3 @@ struct fast_code {
     uint64_t displacement; /* an absolute one, where it was relative to RIP */
     uint32_t immediate;
 };
-
-struct fast_codes {
-    struct fast_code slots[FAST_CODE_SLOTS]; /* by bits of RIP, or next to that */
-};

@@ -14,7 +14,7 @@ enum { OPERAND_SIZE = FAST_CODE_OPERAND, SLOT_BYTES = 4 };
 
 static struct fast_code *slot_of(struct vcpu *vcpu, uint64_t rip)
 {
-    return &vcpu->codes.slots[rip / SLOT_BYTES % FAST_CODE_SLOTS];
+    return &vcpu->codes[rip / SLOT_BYTES % FAST_CODE_SLOTS];
 }
 
 /* The operand is at the address that the CPU has reported, and nowhere else. */
@@ -50,8 +50,8 @@ static bool is_known(const struct vcpu *vcpu, const struct fast_code *code, cons
 const struct fast_code *fast_memory_find(struct vcpu *vcpu, const struct fast_access *access)
 {
     for (uint32_t i = 0; i < FAST_CODE_SLOTS; i++)
-        if (is_known(vcpu, &vcpu->codes.slots[i], access))
-            return &vcpu->codes.slots[i];
+        if (is_known(vcpu, &vcpu->codes[i], access))
+            return &vcpu->codes[i];
     return NULL;
 }
 

@@ -87,7 +87,8 @@ static bool change_mode(struct local_apic *lapic, uint64_t mode)
 /* BSP is the platform's to say; a write to it is ignored. Every other bit but the mode must be as it is. */
 static bool write_base(struct local_apic *lapic, uint64_t value)
 {
-    return ((value ^ lapic->base) & ~(APIC_BASE_MODE | APIC_BASE_BSP)) == 0 && change_mode(lapic, value & APIC_BASE_MODE);
+    return ((value ^ lapic->base) & ~(APIC_BASE_MODE | APIC_BASE_BSP)) == 0 &&
+           change_mode(lapic, value & APIC_BASE_MODE);
 }
 
 bool local_apic_x2apic_enabled(const struct local_apic *lapic)
@@ -175,7 +176,10 @@ bool local_apic_msr_write(struct local_apic *lapic, uint32_t number, uint64_t va
     if (number == MSR_IA32_APIC_BASE)
         return write_base(lapic, value);
     if (number == MSR_IA32_TSC_DEADLINE) {
-        local_apic_timer_write_deadline(lapic, value, now);
+        /* "If the timer is not in TSC-deadline mode, writes are ignored." 0 disarms; what has passed is due at once. */
+        local_apic_tick(lapic, now);
+        if (local_apic_in_deadline_mode(lapic))
+            lapic->timer.deadline = value;
         return true;
     }
     return write_x2apic(lapic, number, value, now);

@@ -84,8 +84,11 @@ void local_apic_lvt_write(struct local_apic *lapic, uint32_t lvt, uint32_t value
     if (lvt == APIC_LVT_LINT0 && is_fixed_level(value))
         value |= before & LVT_REMOTE_IRR;
     local_apic_put(lapic, lvt, value);
-    if (lvt == APIC_LVT_TIMER && ((before ^ value) & LVT_TIMER_MODE) != 0)
-        local_apic_timer_mode_changed(lapic);
+    /* "A write to the LVT Timer Register that changes the timer mode disarms the local APIC timer." */
+    if (lvt == APIC_LVT_TIMER && ((before ^ value) & LVT_TIMER_MODE) != 0) {
+        local_apic_put(lapic, APIC_INITIAL_COUNT, 0);
+        lapic->timer = (struct local_apic_timer){0};
+    }
     if (lvt == APIC_LVT_LINT0)
         look_at_level(lapic);
 }

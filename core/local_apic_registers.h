@@ -118,6 +118,10 @@ static inline bool local_apic_masked(const struct local_apic *lapic, uint32_t lv
 {
     return (local_apic_get(lapic, lvt) & LVT_MASKED) != 0;
 }
+static inline bool local_apic_in_deadline_mode(const struct local_apic *lapic)
+{
+    return (local_apic_get(lapic, APIC_LVT_TIMER) & LVT_TIMER_MODE) == LVT_TIMER_DEADLINE;
+}
 static inline uint32_t local_apic_x2apic_ldr(uint32_t id) { return ((id >> 4) & 0xffffu) << 16 | 1u << (id & 15u); }
 
 /* local_apic_registers.c: `offset` is a multiple of 10h below 400h. */
@@ -154,8 +158,6 @@ void local_apic_raise(struct local_apic *lapic, uint32_t lvt); /* unless it is m
 void local_apic_error(struct local_apic *lapic, uint32_t error);
 
 /* local_apic_timer.c */
-void local_apic_timer_mode_changed(struct local_apic *lapic);
 void local_apic_timer_write_initial(struct local_apic *lapic, uint32_t value, uint64_t now);
 void local_apic_timer_write_divide(struct local_apic *lapic, uint32_t value, uint64_t now);
 uint32_t local_apic_timer_current(struct local_apic *lapic, uint64_t now);
-void local_apic_timer_write_deadline(struct local_apic *lapic, uint64_t value, uint64_t now);

@@ -9,13 +9,12 @@
 
 #include "core/virt_clock.h"
 
-static uint32_t mode_of(const struct local_apic *lapic)
-{
-    return local_apic_get(lapic, APIC_LVT_TIMER) & LVT_TIMER_MODE;
-}
-static bool is_deadline(const struct local_apic *lapic) { return mode_of(lapic) == LVT_TIMER_DEADLINE; }
 static uint32_t initial_of(const struct local_apic *lapic) { return local_apic_get(lapic, APIC_INITIAL_COUNT); }
-static bool is_periodic(const struct local_apic *lapic) { return mode_of(lapic) == LVT_TIMER_PERIODIC; }
+
+static bool is_periodic(const struct local_apic *lapic)
+{
+    return (local_apic_get(lapic, APIC_LVT_TIMER) & LVT_TIMER_MODE) == LVT_TIMER_PERIODIC;
+}
 
 /* Number of the present bus clock. */
 static uint64_t clock_at(const struct local_apic *lapic, uint64_t now)
@@ -90,14 +89,6 @@ uint64_t local_apic_next_deadline(const struct local_apic *lapic)
     return virt_clock_when(&clock, lapic->config.bus_hz, clocks);
 }
 
-/* "A write to the LVT Timer Register that changes the timer mode disarms the local APIC timer." */
-void local_apic_timer_mode_changed(struct local_apic *lapic)
-{
-    lapic->timer.running = false;
-    local_apic_put(lapic, APIC_INITIAL_COUNT, 0);
-    lapic->timer.deadline = 0;
-}
-
 /* Both timer mode bits set is a reserved mode: the counter stands. */
 static void count_from(struct local_apic *lapic, uint32_t count, uint64_t now)
 {
@@ -109,7 +100,7 @@ static void count_from(struct local_apic *lapic, uint32_t count, uint64_t now)
 /* Starts the counter again; 0 stops it. "In TSC-deadline mode, writes to the initial-count register are ignored." */
 void local_apic_timer_write_initial(struct local_apic *lapic, uint32_t value, uint64_t now)
 {
-    if (is_deadline(lapic))
+    if (local_apic_in_deadline_mode(lapic))
         return;
     local_apic_tick(lapic, now);
     local_apic_put(lapic, APIC_INITIAL_COUNT, value);
@@ -130,13 +121,4 @@ uint32_t local_apic_timer_current(struct local_apic *lapic, uint64_t now)
 {
     local_apic_tick(lapic, now);
     return lapic->timer.running ? lapic->timer.count - (uint32_t)counted(lapic, now) : 0;
-}
-
-/* "If the timer is not in TSC-deadline mode, writes are ignored." 0 disarms; a time that has passed is due at once. */
-void local_apic_timer_write_deadline(struct local_apic *lapic, uint64_t value, uint64_t now)
-{
-    if (!is_deadline(lapic))
-        return;
-    local_apic_tick(lapic, now);
-    lapic->timer.deadline = value;
 }

@@ -79,7 +79,7 @@ struct vcpu {
     struct vcpu_stats stats;
     struct cpuid_cache cpuid;
     struct msr_cache msr;
-    struct fast_codes codes;
+    struct fast_code codes[FAST_CODE_SLOTS]; /* by bits of RIP, or next to that */
 
     /* other CPUs write */
     uint32_t requests;

@@ -303,7 +303,7 @@ static void expect_not_learned(const uint8_t *bytes, size_t size, uint64_t at, b
     fake->view.rip = CODE_LINEAR + at % PAGE_SIZE;
     general(GUEST_IOAPIC_BASE + 0x10, write);
     for (uint32_t i = 0; i < FAST_CODE_SLOTS; i++)
-        assert_int_equal(vcpu->codes.slots[i].count, 0);
+        assert_int_equal(vcpu->codes[i].count, 0);
 }
 
 static void other_instructions_are_not(void **state)
