@@ -4,23 +4,13 @@
 #include "core/exit_handle.h"
 #include "core/local_apic.h"
 
-/* The timer's input clock is the one that CPUID tells the guest about. */
-static uint32_t bus_hz(const struct vcpu *vcpu)
-{
-    struct cpuid_guest guest = exit_cpuid_guest(vcpu, 0);
-    struct cpuid_regs r;
-    cpuid_answer(&guest, 0x15, 0, cpu_cpuid, &r);
-    return r.ecx;
-}
-
 void virtual_interrupts_reset(struct vcpu *vcpu)
 {
+    struct cpuid_guest guest = exit_cpuid_guest(vcpu, 0);
+    struct cpuid_regs clock; /* of the timer: the one that CPUID tells the guest about */
+    cpuid_answer(&guest, 0x15, 0, cpu_cpuid, &clock);
     struct local_apic_config config = {
-        .id = vcpu->apic_id,
-        .bootstrap = vcpu->index == 0,
-        .bus_hz = bus_hz(vcpu),
-        .tsc_hz = vcpu->partition->machine->tsc_hz,
-    };
+        .id = vcpu->apic_id, .bootstrap = vcpu->index == 0, .bus_hz = clock.ecx, .tsc_hz = guest.tsc_hz};
     local_apic_power_on(vcpu->apic, &config);
     if (config.bootstrap)
         local_apic_virtual_wire(vcpu->apic);
