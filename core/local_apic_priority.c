@@ -8,19 +8,6 @@
 
 enum { NONE = -1, CLASS = 0xf0 };
 
-static bool is_set(const struct local_apic *lapic, uint32_t map, uint8_t vector)
-{
-    return (local_apic_get(lapic, local_apic_map_at(map, vector)) & local_apic_map_bit(vector)) != 0;
-}
-
-static void set(struct local_apic *lapic, uint32_t map, uint8_t vector, bool to)
-{
-    uint32_t at = local_apic_map_at(map, vector), bit = local_apic_map_bit(vector);
-
-    local_apic_put(lapic, at, to ? local_apic_get(lapic, at) | bit : local_apic_get(lapic, at) & ~bit);
-    lapic->changes |= map == APIC_TMR ? LOCAL_APIC_CHANGED_REST : LOCAL_APIC_CHANGED_VECTORS;
-}
-
 uint32_t local_apic_take_changes(struct local_apic *lapic)
 {
     uint32_t changes = lapic->changes;
@@ -68,21 +55,31 @@ int local_apic_pending(const struct local_apic *lapic)
 
 void local_apic_take(struct local_apic *lapic, uint8_t vector)
 {
-    if (!is_set(lapic, APIC_IRR, vector))
+    uint32_t irr = local_apic_map_at(APIC_IRR, vector), isr = local_apic_map_at(APIC_ISR, vector);
+    uint32_t bit = local_apic_map_bit(vector), requested = local_apic_get(lapic, irr);
+
+    if ((requested & bit) == 0)
         return;
-    set(lapic, APIC_IRR, vector, false);
-    set(lapic, APIC_ISR, vector, true);
+    local_apic_put(lapic, irr, requested & ~bit);
+    local_apic_put(lapic, isr, local_apic_get(lapic, isr) | bit);
+    lapic->changes |= LOCAL_APIC_CHANGED_VECTORS;
 }
 
 void local_apic_request(struct local_apic *lapic, uint8_t vector, bool level)
 {
+    uint32_t irr = local_apic_map_at(APIC_IRR, vector), tmr = local_apic_map_at(APIC_TMR, vector);
+    uint32_t bit = local_apic_map_bit(vector), levels = local_apic_get(lapic, tmr);
+
     if (vector < VECTOR_FIRST_LEGAL) {
         local_apic_error(lapic, ESR_RECEIVE_VECTOR);
         return;
     }
-    set(lapic, APIC_IRR, vector, true);
-    if (is_set(lapic, APIC_TMR, vector) != level)
-        set(lapic, APIC_TMR, vector, level);
+    local_apic_put(lapic, irr, local_apic_get(lapic, irr) | bit);
+    lapic->changes |= LOCAL_APIC_CHANGED_VECTORS;
+    if (((levels & bit) != 0) != level) {
+        local_apic_put(lapic, tmr, levels ^ bit);
+        lapic->changes |= LOCAL_APIC_CHANGED_REST;
+    }
 }
 
 void local_apic_ended(struct local_apic *lapic, uint8_t vector)
@@ -96,10 +93,12 @@ void local_apic_ended(struct local_apic *lapic, uint8_t vector)
 void local_apic_eoi(struct local_apic *lapic)
 {
     uint8_t vector = local_apic_in_service(lapic);
+    uint32_t isr = local_apic_map_at(APIC_ISR, vector), bit = local_apic_map_bit(vector);
 
     if (vector == 0)
         return;
-    set(lapic, APIC_ISR, vector, false);
-    if (is_set(lapic, APIC_TMR, vector))
+    local_apic_put(lapic, isr, local_apic_get(lapic, isr) & ~bit);
+    lapic->changes |= LOCAL_APIC_CHANGED_VECTORS;
+    if ((local_apic_get(lapic, local_apic_map_at(APIC_TMR, vector)) & bit) != 0)
         local_apic_ended(lapic, vector);
 }
