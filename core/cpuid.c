@@ -145,10 +145,11 @@ static const struct rule *find_rule(uint32_t leaf, uint32_t subleaf)
 void cpuid_answer(const struct cpuid_guest *guest, uint32_t leaf, uint32_t subleaf, cpuid_reader *host,
                   struct cpuid_regs *out)
 {
-    *out = (struct cpuid_regs){0};
     const struct rule *rule = find_rule(leaf, subleaf);
-    if (rule == NULL)
+    if (rule == NULL) {
+        *out = (struct cpuid_regs){0};
         return;
+    }
     struct question q = {guest, host, leaf, rule->subleaf == ANY_SUBLEAF ? 0 : subleaf};
     const struct cpuid_regs *regs = &rule->regs;
     *out = rule->subleaf == OWN ? *regs : cpuid_host_leaf(host, leaf, q.subleaf);

@@ -54,9 +54,9 @@ static bool end(struct local_apic *lapic)
 }
 
 /*
- * A plain interrupt to another vCPU, whose number is its local APIC's id: fixed delivery, physical destination, edge, no
- * shorthand, no reserved bit. One to itself is the run loop's to deliver. This and write_deadline are kept out of their
- * caller, where an EOI would have to save the registers that they need.
+ * A plain interrupt to another vCPU, whose number is its local APIC's id: fixed delivery, physical destination, edge,
+ * no shorthand, no reserved bit. One to itself is the run loop's to deliver. This and write_deadline are kept out of
+ * their caller, where an EOI would have to save the registers that they need.
  */
 static __attribute__((noinline)) bool send(struct vcpu *vcpu, uint64_t value)
 {
@@ -118,8 +118,8 @@ static int due(const struct local_apic *lapic, uint64_t now)
     uint32_t entry = local_apic_get(lapic, APIC_LVT_TIMER);
 
     if (lapic->timer.deadline == 0 || now < lapic->timer.deadline || (entry & LVT_MASKED) != 0 ||
-        (entry & LVT_VECTOR) < VECTOR_FIRST_LEGAL || !local_apic_in_deadline_mode(lapic) || lapic->nmi || lapic->extint_message ||
-        local_apic_has_posts(lapic))
+        (entry & LVT_VECTOR) < VECTOR_FIRST_LEGAL || !local_apic_in_deadline_mode(lapic) || lapic->nmi ||
+        lapic->extint_message || local_apic_has_posts(lapic))
         return -1;
     return (int)(entry & LVT_VECTOR);
 }

@@ -41,9 +41,9 @@ enum walk_result {
 enum { WALK_MAX_LEVELS = 5 };
 
 struct walk_outcome {
-    gpa_t address;       /* WALK_OK; otherwise, for WALK_NOT_RAM, where the entry was looked for */
-    uint32_t error_code; /* WALK_FAULT */
-    uint32_t depth;      /* how many entries were read */
+    gpa_t address;             /* WALK_OK; otherwise, for WALK_NOT_RAM, where the entry was looked for */
+    uint32_t error_code;       /* WALK_FAULT */
+    uint32_t depth;            /* how many entries were read */
     gpa_t at[WALK_MAX_LEVELS]; /* where they are, from the top */
     uint64_t entries[WALK_MAX_LEVELS];
 };

@@ -185,8 +185,8 @@ int local_apic_pending(const struct local_apic *lapic);
 void local_apic_take(struct local_apic *lapic, uint8_t vector);
 
 /*
- * Raises the timer's interrupt if it came due by `now`. However late, a periodic timer keeps its phase; periods that were
- * missed get no interrupt of their own.
+ * Raises the timer's interrupt if it came due by `now`. However late, a periodic timer keeps its phase; periods that
+ * were missed get no interrupt of their own.
  */
 void local_apic_tick(struct local_apic *lapic, uint64_t now);
 

@@ -19,8 +19,8 @@ static struct interrupt_message message_of(const struct local_apic *lapic)
 }
 
 /*
- * "Valid Combinations": only fixed ones may include the sender, ExtINT is not for sending. What the manual calls invalid
- * has no defined effect; dropping it is ours.
+ * "Valid Combinations": only fixed ones may include the sender, ExtINT is not for sending. What the manual calls
+ * invalid has no defined effect; dropping it is ours.
  */
 static bool is_valid(const struct interrupt_message *message)
 {

@@ -1,9 +1,9 @@
 /*
  * Local sources: the vector table, the input pin, and errors. SDM vol. 3A, "Handling Local Interrupts".
  *
- * LINT0 is asserted or not; its polarity bit is stored and means nothing. With fixed delivery it may be level-triggered:
- * its remote IRR is set from acceptance to EOI. ExtINT is always the level of the pin. Nothing is wired to LINT1, and
- * heat and performance counters are not the guest's: their entries are only kept.
+ * LINT0 is asserted or not; its polarity bit is stored and means nothing. With fixed delivery it may be
+ * level-triggered: its remote IRR is set from acceptance to EOI. ExtINT is always the level of the pin. Nothing is
+ * wired to LINT1, and heat and performance counters are not the guest's: their entries are only kept.
  */
 #include "core/local_apic_registers.h"
 

@@ -75,17 +75,17 @@ enum { MSR_IA32_APIC_BASE = 0x1b, MSR_IA32_TSC_DEADLINE = 0x6e0, MSR_X2APIC_FIRS
 #define ESR_REGISTER       (1u << 7) /* xAPIC only */
 
 /* "Interrupt Command Register (ICR)": beside core/interrupt.h. */
-#define ICR_WRITABLE        0x000ccfffu
-#define ICR_HIGH_WRITABLE   0xff000000u
-#define ICR_HIGH_SHIFT      24
+#define ICR_WRITABLE      0x000ccfffu
+#define ICR_HIGH_WRITABLE 0xff000000u
+#define ICR_HIGH_SHIFT    24
 
-#define DFR_WRITABLE     0xf0000000u
-#define DFR_FLAT         0xffffffffu
-#define DFR_CLUSTER      0x0fffffffu
-#define LDR_WRITABLE     0xff000000u
-#define DIVIDE_WRITABLE  0xbu
-#define XAPIC_ID_SHIFT   24
-#define XAPIC_BROADCAST  0xffu
+#define DFR_WRITABLE    0xf0000000u
+#define DFR_FLAT        0xffffffffu
+#define DFR_CLUSTER     0x0fffffffu
+#define LDR_WRITABLE    0xff000000u
+#define DIVIDE_WRITABLE 0xbu
+#define XAPIC_ID_SHIFT  24
+#define XAPIC_BROADCAST 0xffu
 
 enum { APIC_STRIDE = 0x10 };
 

@@ -58,8 +58,8 @@ enum interrupt_verdict partition_interrupt(struct partition *p, const struct int
         return verdict;
     verdict = INTERRUPT_NOTHING;
     for (uint32_t i = 0; i < p->vcpu_count; i++) {
-        bool matches = direct ? interrupt_matches(message, p->apic_ids[i])
-                              : local_apic_matches(p->vcpus[i].apic, message);
+        bool matches =
+            direct ? interrupt_matches(message, p->apic_ids[i]) : local_apic_matches(p->vcpus[i].apic, message);
         if (!interrupt_reaches(message, i, sender, matches))
             continue;
         verdict = INTERRUPT_DELIVER;

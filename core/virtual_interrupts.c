@@ -131,7 +131,8 @@ bool virtual_interrupts_prepare(struct vcpu *vcpu, const struct backend *backend
             platform_tick(p->platform, now, &outcome);
             partition_deliver(p, &outcome);
         }
-        /* The 8259s' output is looked at, not sent: two CPUs that change it cannot be overtaken by each other's news. */
+        /* The 8259s' output is looked at, not sent: two CPUs that change it cannot be overtaken by each other's news.
+         */
         local_apic_set_lint0(vcpu->apic, platform_extint(p->platform));
     }
     local_apic_absorb(vcpu->apic);

@@ -49,8 +49,7 @@ static uint64_t now;
 
 static inline void power_on(uint32_t id)
 {
-    const struct local_apic_config config = {
-        .id = id, .bootstrap = true, .tsc_hz = TSC_HZ, .bus_hz = BUS_HZ};
+    const struct local_apic_config config = {.id = id, .bootstrap = true, .tsc_hz = TSC_HZ, .bus_hz = BUS_HZ};
 
     now = 0;
     local_apic_power_on(&lapic, &config);

@@ -333,8 +333,8 @@ static void the_timers_interrupt_with_company_is_declined(void **state)
     quick.registers[TPR / 4] = (TIMER & 0xf0) - 1;
     assert_int_equal(timer(false), TIMER);
     arm_and_wait();
-    accept_message(
-        &quick, &(struct interrupt_message){.delivery = DELIVERY_FIXED, .vector = TIMER | 0xf, .assert_line = true});
+    accept_message(&quick,
+                   &(struct interrupt_message){.delivery = DELIVERY_FIXED, .vector = TIMER | 0xf, .assert_line = true});
     local_apic_take(&quick, TIMER | 0xf);
     expect_timer_declined(); /* the same class is in service, and with a lower one too it goes the long way */
     arm_and_wait();

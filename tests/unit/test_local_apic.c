@@ -398,18 +398,13 @@ static void pins_deliver_as_programmed(void **state)
         int pending;
         bool nmi, extint;
     } cases[] = {
-        {0x00045, 0x45, false, false},
-        {0x10045, -1, false, false},
-        {0x00200, -1, false, false}, /* SMI and INIT: not for a guest to give itself */
-        {0x00400, -1, true, false},
-        {0x08400, -1, true, false}, /* the trigger bit means nothing */
-        {0x10400, -1, false, false},
-        {0x00500, -1, false, false},
-        {0x00700, -1, false, true},
-        {0x10700, -1, false, false},
+        {0x00045, 0x45, false, false}, {0x10045, -1, false, false},
+        {0x00200, -1, false, false},                               /* SMI and INIT: not for a guest to give itself */
+        {0x00400, -1, true, false},    {0x08400, -1, true, false}, /* the trigger bit means nothing */
+        {0x10400, -1, false, false},   {0x00500, -1, false, false},
+        {0x00700, -1, false, true},    {0x10700, -1, false, false},
         {0x00145, -1, false, false}, /* reserved modes */
-        {0x00345, -1, false, false},
-        {0x00645, -1, false, false},
+        {0x00345, -1, false, false},   {0x00645, -1, false, false},
     };
 
     for (size_t i = 0; i < array_size(cases); i++) {
