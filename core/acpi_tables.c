@@ -1,5 +1,5 @@
 /*
- * The guest's ACPI tables. The layouts are in core/acpi_format.h.
+ * The guest's ACPI tables: constants, but for the CPUs and the console. The layouts are in core/acpi_format.h.
  *
  * The platform is hardware-reduced: no SCI, no PM1 blocks, no interrupt from an 8259. A direct partition's timer is its
  * CPU's own, and a guest that knows there is no legacy hardware does not go looking for it. The PM timer is not told
@@ -9,164 +9,127 @@
 #include "core/acpi_tables.h"
 
 #include "core/acpi_format.h"
-#include "core/aml.h"
 #include "core/bytes.h"
-#include "core/range.h"
+#include "core/config.h"
 
-#define OEM_ID        "RNGFNC"
-#define OEM_TABLE_ID  "RINGFENC"
-#define CREATOR_ID    "RNGF"
-#define HYPERVISOR_ID "RINGFENC"
+#define OEM_ID "RNGFNC"
 
-/* Appends tables; once one has not fitted, nothing more is written. */
-struct writer {
-    uint8_t *buffer;
-    size_t size;
-    size_t used;
-    uint64_t at; /* guest-physical address of the buffer */
-    bool full;
+#define HEADER(name, version, bytes)                                                                                   \
+    {                                                                                                                  \
+        .signature = (name), .length = (bytes), .revision = (version), .oem_id = OEM_ID, .oem_table_id = "RINGFENC",   \
+        .oem_revision = 1, .creator_id = "RNGF", .creator_revision = 1                                                 \
+    }
+
+/* A register in I/O space, of 1 or 4 bytes. */
+#define IO_REGISTER(port, size)                                                                                        \
+    {                                                                                                                  \
+        .space = ACPI_SPACE_IO, .bit_width = 8 * (size), .address = (port),                                            \
+        .access_size = (size) == 4 ? ACPI_ACCESS_DWORD : ACPI_ACCESS_BYTE                                              \
+    }
+
+/* What a driver does for an action: all of a register of its own, so that nothing must be preserved. */
+#define WATCHDOG(act, how, offset, size, number)                                                                       \
+    {                                                                                                                  \
+        .action = WDAT_##act, .instruction = WDAT_##how, .at = IO_REGISTER(GUEST_WATCHDOG_PORT + (offset), size),      \
+        .value = (number), .mask = (size) == 4 ? UINT32_MAX : UINT8_MAX                                                \
+    }
+
+#define BYTES(word) (word) & 0xff, (word) >> 8
+
+/*
+ * The DSDT in bytes (ACPI, "AML Byte Stream Byte Values" and "Small Resource Data Type"). The byte after an opcode of a
+ * scope, device, package or buffer is the length from there on; a template ends in a checksum of 0: take it as correct.
+ * That they say what stands beside them, iasl tells the unit test.
+ */
+#define AML_IO(port, count) 0x47, 1, BYTES(port), BYTES(port), 1, (count) /* decodes 16 bits, cannot be moved */
+#define AML_IRQ(irq)        0x22, BYTES(1 << (irq))                       /* edge-triggered, active high, exclusive */
+
+struct devices {
+    uint8_t uart[52]; /* first: without it the others move up */
+    uint8_t rtc[43];
+    uint8_t sleep[14];
 };
 
-enum { TABLE_ALIGNMENT = 16 };
+static_assert(GUEST_SLEEP_TYPE_S5 > 1 && GUEST_SLEEP_TYPE_S5 <= UINT8_MAX, "a byte with its prefix");
+static_assert(GUEST_UART_IRQ < 16, "the bit of a word");
 
-static void put(struct writer *w, const void *bytes, size_t size)
-{
-    if (w->full || size > w->size - w->used) {
-        w->full = true;
-        return;
-    }
-    memcpy(w->buffer + w->used, bytes, size);
-    w->used += size;
-}
+/* Where each table lies. The MADT comes last, since it has as many entries as there are CPUs. */
+#define TABLE __attribute__((aligned(16)))
+struct tables {
+    struct acpi_rsdp rsdp; /* first: a guest that scans 0xe0000 to 0xfffff in steps of 16 finds it */
+    struct acpi_xsdt xsdt TABLE;
+    struct acpi_fadt fadt TABLE;
+    struct {
+        struct acpi_wdat head;
+        struct wdat_entry entries[10];
+    } wdat TABLE;
+    struct {
+        struct acpi_header header;
+        struct devices devices;
+    } dsdt TABLE;
+    struct acpi_madt madt TABLE;
+};
+static_assert(sizeof(struct tables) + CONFIG_MAX_CPUS * sizeof(struct madt_local_x2apic) + sizeof(struct madt_ioapic) <=
+                  sizeof(struct acpi_tables),
+              "room for every partition's");
 
-/* Where the next table begins, as an offset. The buffer is zero, so skipping is padding. */
-static size_t table_begin(struct writer *w)
-{
-    uint64_t next = w->used;
-    if (!align_up(next, TABLE_ALIGNMENT, &next) || next > w->size) {
-        w->full = true;
-        return w->used;
-    }
-    w->used = (size_t)next;
-    return w->used;
-}
+static const struct tables template = {
+    .rsdp = {.signature = "RSD PTR ", .oem_id = OEM_ID, .revision = 2, .length = sizeof(struct acpi_rsdp)},
+    .xsdt = {.header = HEADER("XSDT", 1, sizeof(struct acpi_xsdt))},
+    .fadt = {.header = HEADER("FACP", FADT_REVISION, sizeof(struct acpi_fadt)),
+             .iapc_boot_arch = IAPC_VGA_NOT_PRESENT,
+             .flags = FADT_WBINVD | FADT_PROC_C1 | FADT_PWR_BUTTON | FADT_SLP_BUTTON | FADT_FIX_RTC |
+                      FADT_RESET_REG_SUP | FADT_HW_REDUCED_ACPI,
+             .reset_register = IO_REGISTER(GUEST_RESET_PORT, 1),
+             .reset_value = GUEST_RESET_VALUE,
+             .minor_version = FADT_MINOR_VERSION,
+             .sleep_control = IO_REGISTER(GUEST_SLEEP_CONTROL_PORT, 1),
+             .sleep_status = IO_REGISTER(GUEST_SLEEP_STATUS_PORT, 1),
+             .hypervisor_id = "RINGFENC"},
+    .wdat = {.head = {.header = HEADER("WDAT", WDAT_REVISION, sizeof template.wdat),
+                      .watchdog_length = WDAT_LENGTH,
+                      .pci_segment = UINT8_MAX, /* no more than that in 16 bits: what drivers compare with */
+                      .pci_bus = UINT8_MAX,
+                      .pci_device = UINT8_MAX,
+                      .pci_function = UINT8_MAX,
+                      .period = GUEST_WATCHDOG_PERIOD_MS,
+                      .max_count = GUEST_WATCHDOG_MAX,
+                      .min_count = GUEST_WATCHDOG_MIN,
+                      .flags = WDAT_ENABLED | WDAT_STOPPED_IN_SLEEP,
+                      .entries = array_size(template.wdat.entries)},
+             .entries = {WATCHDOG(RESET, WRITE_VALUE, GUEST_WATCHDOG_RELOAD, 1, 1),
+                         WATCHDOG(QUERY_CURRENT_COUNTDOWN, READ_COUNTDOWN, GUEST_WATCHDOG_LEFT, 4, 0),
+                         WATCHDOG(QUERY_COUNTDOWN, READ_COUNTDOWN, GUEST_WATCHDOG_COUNT, 4, 0),
+                         WATCHDOG(SET_COUNTDOWN, WRITE_COUNTDOWN, GUEST_WATCHDOG_COUNT, 4, 0),
+                         WATCHDOG(QUERY_RUNNING, READ_VALUE, GUEST_WATCHDOG_CONTROL, 1, GUEST_WATCHDOG_RUNNING),
+                         WATCHDOG(SET_RUNNING, WRITE_VALUE, GUEST_WATCHDOG_CONTROL, 1, GUEST_WATCHDOG_RUNNING),
+                         WATCHDOG(QUERY_STOPPED, READ_VALUE, GUEST_WATCHDOG_CONTROL, 1, 0),
+                         WATCHDOG(SET_STOPPED, WRITE_VALUE, GUEST_WATCHDOG_CONTROL, 1, 0),
+                         WATCHDOG(QUERY_STATUS, READ_VALUE, GUEST_WATCHDOG_STATUS, 1, GUEST_WATCHDOG_CAUSED_START),
+                         WATCHDOG(SET_STATUS, WRITE_VALUE, GUEST_WATCHDOG_STATUS, 1, GUEST_WATCHDOG_CAUSED_START)}},
+    /* clang-format off */
+    .dsdt = {.header = HEADER("DSDT", 2, sizeof template.dsdt), .devices = {
+        .uart = {0x10, 51, '\\', '_', 'S', 'B', '_',                      /* Scope (\_SB) */
+                 0x5b, 0x82, 43, 'C', 'O', 'M', '1',                      /* Device (COM1) */
+                 0x08, '_', 'H', 'I', 'D', 0x0c, 0x41, 0xd0, 0x05, 0x01,  /* Name (_HID, EisaId ("PNP0501")): 16550A */
+                 0x08, '_', 'U', 'I', 'D', 1,                             /* Name (_UID, 1) */
+                 0x08, '_', 'C', 'R', 'S', 0x11, 16, 0x0a, 13,            /* Name (_CRS, ResourceTemplate () */
+                 AML_IO(GUEST_UART_PORT, 8), AML_IRQ(GUEST_UART_IRQ), 0x79, 0},
+        /* Described without an interrupt: otherwise a guest would assume IRQ 8. */
+        .rtc = {0x10, 42, '\\', '_', 'S', 'B', '_',                       /* Scope (\_SB) */
+                0x5b, 0x82, 34, 'R', 'T', 'C', '0',                       /* Device (RTC0) */
+                0x08, '_', 'H', 'I', 'D', 0x0c, 0x41, 0xd0, 0x0b, 0x00,   /* Name (_HID, EisaId ("PNP0B00")) */
+                0x08, '_', 'C', 'R', 'S', 0x11, 13, 0x0a, 10,             /* Name (_CRS, ResourceTemplate () */
+                AML_IO(GUEST_RTC_PORT, 2), 0x79, 0},
+        /* Name (_S5, Package () {type, type, 0, 0}): what to write to sleep into S5 */
+        .sleep = {0x08, '_', 'S', '5', '_', 0x12, 8, 4, 0x0a, GUEST_SLEEP_TYPE_S5, 0x0a, GUEST_SLEEP_TYPE_S5, 0, 0}}},
+    /* clang-format on */
+    .madt = {.header = HEADER("APIC", 5, 0), .local_apic = GUEST_LAPIC_BASE},
+};
 
-static struct acpi_header header(const char *signature, uint8_t revision)
-{
-    struct acpi_header h = {.revision = revision, .oem_revision = 1, .creator_revision = 1};
-    memcpy(h.signature, signature, sizeof h.signature);
-    memcpy(h.oem_id, OEM_ID, sizeof h.oem_id);
-    memcpy(h.oem_table_id, OEM_TABLE_ID, sizeof h.oem_table_id);
-    memcpy(h.creator_id, CREATOR_ID, sizeof h.creator_id);
-    return h;
-}
+static uint8_t *put(uint8_t *to, const void *bytes, size_t size) { return (uint8_t *)memcpy(to, bytes, size) + size; }
 
-/* What makes the sum of all bytes 0. The field itself must be 0 before. */
-static uint8_t checksum(const uint8_t *bytes, size_t size)
-{
-    uint8_t sum = 0;
-    for (size_t i = 0; i < size; i++)
-        sum = (uint8_t)(sum + bytes[i]);
-    return (uint8_t)(0 - sum);
-}
-
-/* Length and checksum of the table that began at `begin` and ends here. Returns its guest-physical address. */
-static uint64_t table_end(struct writer *w, size_t begin)
-{
-    if (!w->full) {
-        uint32_t length = (uint32_t)(w->used - begin);
-        uint8_t *table = w->buffer + begin;
-        memcpy(table + offsetof(struct acpi_header, length), &length, sizeof length);
-        table[offsetof(struct acpi_header, checksum)] = checksum(table, length);
-    }
-    return w->at + begin;
-}
-
-static void device_uart(struct aml *aml)
-{
-    size_t device = aml_device(aml, "COM1");
-    aml_name(aml, "_HID");
-    aml_eisa_id(aml, "PNP0501"); /* 16550A-compatible */
-    aml_name(aml, "_UID");
-    aml_integer(aml, 1);
-    aml_name(aml, "_CRS");
-    size_t resources = aml_resources(aml);
-    aml_io(aml, GUEST_UART_PORT, 8);
-    aml_irq(aml, GUEST_UART_IRQ);
-    aml_resources_end(aml, resources);
-    aml_end(aml, device);
-}
-
-/* Described without an interrupt: otherwise a guest would assume IRQ 8. */
-static void device_rtc(struct aml *aml)
-{
-    size_t device = aml_device(aml, "RTC0");
-    aml_name(aml, "_HID");
-    aml_eisa_id(aml, "PNP0B00"); /* AT real-time clock */
-    aml_name(aml, "_CRS");
-    size_t resources = aml_resources(aml);
-    aml_io(aml, GUEST_RTC_PORT, 2);
-    aml_resources_end(aml, resources);
-    aml_end(aml, device);
-}
-
-/* Name (_S5, Package () {type, type, 0, 0}): what to write to sleep into S5. */
-static void sleep_s5(struct aml *aml)
-{
-    aml_name(aml, "_S5_");
-    size_t package = aml_package(aml, 4);
-    aml_integer(aml, GUEST_SLEEP_TYPE_S5);
-    aml_integer(aml, GUEST_SLEEP_TYPE_S5);
-    aml_integer(aml, 0);
-    aml_integer(aml, 0);
-    aml_end(aml, package);
-}
-
-static uint64_t dsdt_write(struct writer *w, const struct acpi_guest *guest)
-{
-    size_t begin = table_begin(w);
-    struct acpi_header h = header("DSDT", 2);
-    put(w, &h, sizeof h);
-    struct aml aml = {.at = w->buffer + w->used, .size = w->size - w->used, .full = w->full};
-    size_t scope = aml_scope(&aml, "\\_SB_");
-    if (guest->has_uart)
-        device_uart(&aml);
-    device_rtc(&aml);
-    aml_end(&aml, scope);
-    sleep_s5(&aml);
-    w->used += aml.used;
-    w->full = aml.full;
-    return table_end(w, begin);
-}
-
-static struct acpi_address io_byte(uint16_t port)
-{
-    return (struct acpi_address){
-        .space = ACPI_SPACE_IO, .bit_width = 8, .access_size = ACPI_ACCESS_BYTE, .address = port};
-}
-
-static uint64_t fadt_write(struct writer *w, uint64_t dsdt)
-{
-    size_t begin = table_begin(w);
-    struct acpi_fadt fadt = {
-        .header = header("FACP", FADT_REVISION),
-        .dsdt = (uint32_t)dsdt,
-        .iapc_boot_arch = IAPC_VGA_NOT_PRESENT,
-        .flags = FADT_WBINVD | FADT_PROC_C1 | FADT_PWR_BUTTON | FADT_SLP_BUTTON | FADT_FIX_RTC | FADT_RESET_REG_SUP |
-                 FADT_HW_REDUCED_ACPI,
-        .reset_register = io_byte(GUEST_RESET_PORT),
-        .reset_value = GUEST_RESET_VALUE,
-        .minor_version = FADT_MINOR_VERSION,
-        .x_dsdt = dsdt,
-        .sleep_control = io_byte(GUEST_SLEEP_CONTROL_PORT),
-        .sleep_status = io_byte(GUEST_SLEEP_STATUS_PORT),
-    };
-    memcpy(fadt.hypervisor_id, HYPERVISOR_ID, sizeof fadt.hypervisor_id);
-    put(w, &fadt, sizeof fadt);
-    return table_end(w, begin);
-}
-
-static void madt_put_cpu(struct writer *w, uint32_t uid, uint32_t apic_id)
+static uint8_t *put_cpu(uint8_t *to, uint32_t uid, uint32_t apic_id)
 {
     if (apic_id < MADT_X2APIC_FIRST_ID && uid <= UINT8_MAX) {
         struct madt_local_apic entry = {.type = MADT_LOCAL_APIC,
@@ -174,120 +137,60 @@ static void madt_put_cpu(struct writer *w, uint32_t uid, uint32_t apic_id)
                                         .uid = (uint8_t)uid,
                                         .apic_id = (uint8_t)apic_id,
                                         .flags = MADT_ENABLED};
-        put(w, &entry, sizeof entry);
-        return;
+        return put(to, &entry, sizeof entry);
     }
     struct madt_local_x2apic entry = {
         .type = MADT_LOCAL_X2APIC, .length = sizeof entry, .x2apic_id = apic_id, .flags = MADT_ENABLED, .uid = uid};
-    put(w, &entry, sizeof entry);
+    return put(to, &entry, sizeof entry);
 }
 
 /* No interrupt source overrides: ISA interrupt n is IOAPIC input n, edge-triggered and active high, as the bus says. */
-static uint64_t madt_write(struct writer *w, const struct acpi_guest *guest)
+static uint8_t *put_interrupts(uint8_t *to, const struct acpi_guest *guest)
 {
-    size_t begin = table_begin(w);
-    struct acpi_madt madt = {.header = header("APIC", 5), .local_apic = GUEST_LAPIC_BASE};
-    put(w, &madt, sizeof madt);
     for (uint32_t i = 0; i < guest->cpu_count; i++)
-        madt_put_cpu(w, i, guest->apic_ids[i]);
+        to = put_cpu(to, i, guest->apic_ids[i]);
     struct madt_ioapic ioapic = {
         .type = MADT_IOAPIC, .length = sizeof ioapic, .id = GUEST_IOAPIC_ID, .address = GUEST_IOAPIC_BASE};
-    put(w, &ioapic, sizeof ioapic);
-    return table_end(w, begin);
+    return put(to, &ioapic, sizeof ioapic);
 }
 
-/* What a driver does for each action: all of a register of its own, so that nothing must be preserved. */
-static const struct {
-    enum wdat_action action;
-    enum wdat_instruction instruction;
-    uint8_t offset; /* of the register, from GUEST_WATCHDOG_PORT */
-    uint8_t size;
-    uint32_t value;
-} wdat_rows[] = {
-    {WDAT_RESET, WDAT_WRITE_VALUE, GUEST_WATCHDOG_RELOAD, 1, 1},
-    {WDAT_QUERY_CURRENT_COUNTDOWN, WDAT_READ_COUNTDOWN, GUEST_WATCHDOG_LEFT, 4, 0},
-    {WDAT_QUERY_COUNTDOWN, WDAT_READ_COUNTDOWN, GUEST_WATCHDOG_COUNT, 4, 0},
-    {WDAT_SET_COUNTDOWN, WDAT_WRITE_COUNTDOWN, GUEST_WATCHDOG_COUNT, 4, 0},
-    {WDAT_QUERY_RUNNING, WDAT_READ_VALUE, GUEST_WATCHDOG_CONTROL, 1, GUEST_WATCHDOG_RUNNING},
-    {WDAT_SET_RUNNING, WDAT_WRITE_VALUE, GUEST_WATCHDOG_CONTROL, 1, GUEST_WATCHDOG_RUNNING},
-    {WDAT_QUERY_STOPPED, WDAT_READ_VALUE, GUEST_WATCHDOG_CONTROL, 1, 0},
-    {WDAT_SET_STOPPED, WDAT_WRITE_VALUE, GUEST_WATCHDOG_CONTROL, 1, 0},
-    {WDAT_QUERY_STATUS, WDAT_READ_VALUE, GUEST_WATCHDOG_STATUS, 1, GUEST_WATCHDOG_CAUSED_START},
-    {WDAT_SET_STATUS, WDAT_WRITE_VALUE, GUEST_WATCHDOG_STATUS, 1, GUEST_WATCHDOG_CAUSED_START},
-};
-
-static void wdat_put_row(struct writer *w, size_t row)
+/* What makes the sum of all bytes 0. The field itself must be 0 before. */
+static uint8_t checksum(const void *table, size_t size)
 {
-    bool wide = wdat_rows[row].size == 4;
-    struct wdat_entry entry = {
-        .action = (uint8_t)wdat_rows[row].action,
-        .instruction = (uint8_t)wdat_rows[row].instruction,
-        .at = {.space = ACPI_SPACE_IO,
-               .bit_width = (uint8_t)(8 * wdat_rows[row].size),
-               .access_size = wide ? ACPI_ACCESS_DWORD : ACPI_ACCESS_BYTE,
-               .address = (uint64_t)GUEST_WATCHDOG_PORT + wdat_rows[row].offset},
-        .value = wdat_rows[row].value,
-        .mask = wide ? UINT32_MAX : UINT8_MAX,
-    };
-    put(w, &entry, sizeof entry);
+    const uint8_t *bytes = table;
+    uint8_t sum = 0;
+    for (size_t i = 0; i < size; i++)
+        sum = (uint8_t)(sum + bytes[i]);
+    return (uint8_t)(0 - sum);
 }
 
-static uint64_t wdat_write(struct writer *w)
-{
-    size_t begin = table_begin(w);
-    struct acpi_wdat wdat = {
-        .header = header("WDAT", WDAT_REVISION),
-        .watchdog_length = WDAT_LENGTH,
-        .pci_segment = UINT8_MAX, /* no more than that in 16 bits: what drivers compare with */
-        .pci_bus = UINT8_MAX,
-        .pci_device = UINT8_MAX,
-        .pci_function = UINT8_MAX,
-        .period = GUEST_WATCHDOG_PERIOD_MS,
-        .max_count = GUEST_WATCHDOG_MAX,
-        .min_count = GUEST_WATCHDOG_MIN,
-        .flags = WDAT_ENABLED | WDAT_STOPPED_IN_SLEEP,
-        .entries = array_size(wdat_rows),
-    };
-    put(w, &wdat, sizeof wdat);
-    for (size_t i = 0; i < array_size(wdat_rows); i++)
-        wdat_put_row(w, i);
-    return table_end(w, begin);
-}
+static void seal(struct acpi_header *header) { header->checksum = checksum(header, header->length); }
 
-static uint64_t xsdt_write(struct writer *w, uint64_t fadt, uint64_t madt, uint64_t wdat)
+size_t acpi_tables_build(const struct acpi_guest *guest, gpa_t at, struct acpi_tables *out)
 {
-    size_t begin = table_begin(w);
-    struct acpi_xsdt xsdt = {.header = header("XSDT", 1), .entries = {fadt, madt, wdat}};
-    put(w, &xsdt, sizeof xsdt);
-    return table_end(w, begin);
-}
+    struct tables *t = (struct tables *)out->bytes;
+    memset(out, 0, sizeof *out);
+    *t = template;
+    t->rsdp.xsdt = at.raw + offsetof(struct tables, xsdt);
+    t->xsdt.entries[0] = at.raw + offsetof(struct tables, fadt);
+    t->xsdt.entries[1] = at.raw + offsetof(struct tables, madt);
+    t->xsdt.entries[2] = at.raw + offsetof(struct tables, wdat);
+    t->fadt.x_dsdt = at.raw + offsetof(struct tables, dsdt);
+    t->fadt.dsdt = (uint32_t)t->fadt.x_dsdt;
+    if (!guest->has_uart) {
+        uint8_t *devices = t->dsdt.devices.uart;
+        memmove(devices, devices + sizeof t->dsdt.devices.uart, sizeof t->dsdt.devices - sizeof t->dsdt.devices.uart);
+        t->dsdt.header.length -= (uint32_t)sizeof t->dsdt.devices.uart;
+    }
+    uint8_t *end = put_interrupts((uint8_t *)(&t->madt + 1), guest);
+    t->madt.header.length = (uint32_t)(end - (uint8_t *)&t->madt);
 
-/* The RSDP comes first in memory and last in time: it points to all the rest. */
-static void rsdp_fill(struct writer *w, uint64_t xsdt)
-{
-    struct acpi_rsdp rsdp = {.revision = 2, .length = sizeof rsdp, .xsdt = xsdt};
-    memcpy(rsdp.signature, "RSD PTR ", sizeof rsdp.signature);
-    memcpy(rsdp.oem_id, OEM_ID, sizeof rsdp.oem_id);
-    rsdp.checksum = checksum((const uint8_t *)&rsdp, offsetof(struct acpi_rsdp, length));
-    rsdp.extended_checksum = checksum((const uint8_t *)&rsdp, sizeof rsdp);
-    memcpy(w->buffer, &rsdp, sizeof rsdp);
-}
-
-size_t acpi_tables_build(const struct acpi_guest *guest, gpa_t at, void *buffer, size_t size, gpa_t *rsdp)
-{
-    if (!is_aligned(at.raw, TABLE_ALIGNMENT) || at.raw > UINT32_MAX || size > UINT32_MAX - at.raw ||
-        size < sizeof(struct acpi_rsdp))
-        return 0;
-    memset(buffer, 0, size);
-    struct writer w = {.buffer = buffer, .size = size, .used = sizeof(struct acpi_rsdp), .at = at.raw};
-    uint64_t dsdt = dsdt_write(&w, guest);
-    uint64_t fadt = fadt_write(&w, dsdt);
-    uint64_t madt = madt_write(&w, guest);
-    uint64_t wdat = wdat_write(&w);
-    uint64_t xsdt = xsdt_write(&w, fadt, madt, wdat);
-    if (w.full)
-        return 0;
-    rsdp_fill(&w, xsdt);
-    *rsdp = at;
-    return w.used;
+    seal(&t->xsdt.header);
+    seal(&t->fadt.header);
+    seal(&t->wdat.head.header);
+    seal(&t->dsdt.header);
+    seal(&t->madt.header);
+    t->rsdp.checksum = checksum(&t->rsdp, offsetof(struct acpi_rsdp, length));
+    t->rsdp.extended_checksum = checksum(&t->rsdp, sizeof t->rsdp);
+    return (size_t)(end - out->bytes);
 }

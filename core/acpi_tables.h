@@ -45,18 +45,19 @@ enum {
     GUEST_WATCHDOG_MAX = 0xffff,
 };
 
-/* Room that is always enough for the tables of a partition with CONFIG_MAX_CPUS CPUs, in bytes. */
-enum { ACPI_TABLES_MAX_SIZE = 3072 };
+/* Room that is always enough for the tables of a partition with CONFIG_MAX_CPUS CPUs. */
+struct acpi_tables {
+    uint8_t bytes[2048] __attribute__((aligned(16)));
+};
 
 struct acpi_guest {
-    uint32_t cpu_count;
+    uint32_t cpu_count;       /* at most CONFIG_MAX_CPUS */
     const uint32_t *apic_ids; /* any set of x2APIC ids */
     bool has_uart;
 };
 
 /*
- * Writes the tables, as they are to lie at `at`, into `buffer` (zeroed here). Returns the bytes used, 0 when `size` is
- * too small, `at` is not 16-byte aligned or the tables would pass 4 GiB. *rsdp is the RSDP's guest-physical address:
- * `at`, so that a guest that scans 0xe0000 to 0xfffff in steps of 16 finds it. Every checksum is right.
+ * Fills `out` with the tables as they are to lie at `at`, which is 16-byte aligned and below 4 GiB. Returns the bytes
+ * used. The RSDP is at `at`. Every checksum is right.
  */
-size_t must_check acpi_tables_build(const struct acpi_guest *guest, gpa_t at, void *buffer, size_t size, gpa_t *rsdp);
+size_t must_check acpi_tables_build(const struct acpi_guest *guest, gpa_t at, struct acpi_tables *out);

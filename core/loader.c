@@ -9,7 +9,7 @@ static_assert(RESET_CODE_AT + 16 == GUEST_ACPI_BASE + GUEST_ACPI_SIZE, "reserved
 
 /* Partitions start on their own CPUs at the same time, and the tables are too large for a stack. */
 static struct spinlock acpi_lock;
-static uint8_t acpi_buffer[ACPI_TABLES_MAX_SIZE];
+static struct acpi_tables acpi_tables;
 
 bool loader_check(const struct plan_partition *plan, const struct machine *machine, struct sink *errors)
 {
@@ -72,7 +72,7 @@ static bool reset_code_write(const struct partition *p, struct sink *errors)
     return loader_write(p, RESET_CODE_AT, code, sizeof code, "the reset code", errors);
 }
 
-bool loader_write_acpi(const struct partition *p, gpa_t *rsdp, struct sink *errors)
+bool loader_write_acpi(const struct partition *p, struct sink *errors)
 {
     uint32_t apic_ids[CONFIG_MAX_CPUS];
     uint32_t count = p->vcpu_count < CONFIG_MAX_CPUS ? p->vcpu_count : CONFIG_MAX_CPUS;
@@ -82,12 +82,8 @@ bool loader_write_acpi(const struct partition *p, gpa_t *rsdp, struct sink *erro
         .cpu_count = count, .apic_ids = apic_ids, .has_uart = p->plan->config->console == CONSOLE_UART};
 
     spin_lock(&acpi_lock);
-    size_t size = acpi_tables_build(&guest, gpa(GUEST_ACPI_BASE), acpi_buffer, sizeof acpi_buffer, rsdp);
-    bool written = size != 0 && loader_write(p, GUEST_ACPI_BASE, acpi_buffer, size, "ACPI tables", errors);
+    size_t size = acpi_tables_build(&guest, gpa(GUEST_ACPI_BASE), &acpi_tables);
+    bool written = loader_write(p, GUEST_ACPI_BASE, &acpi_tables, size, "ACPI tables", errors);
     spin_unlock(&acpi_lock);
-
-    if (size == 0)
-        sink_print(errors, "partition '%s': the ACPI tables of %u CPUs do not fit into %d bytes\n", partition_name(p),
-                   count, (int)ACPI_TABLES_MAX_SIZE);
     return written && reset_code_write(p, errors);
 }

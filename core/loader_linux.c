@@ -176,10 +176,11 @@ static void header_fill(struct linux_layout *l)
     header->setup_data = 0; /* the image's pointers are not ours */
 }
 
-static bool zero_page_write(const struct partition *p, struct linux_layout *l, gpa_t rsdp, struct sink *errors)
+static bool zero_page_write(const struct partition *p, struct linux_layout *l, struct sink *errors)
 {
     struct e820_map map;
     e820_build(p->plan->config->memory, &map);
+    uint64_t rsdp = GUEST_ACPI_BASE;
     uint8_t entries = (uint8_t)map.count;
     header_fill(l);
 
@@ -188,7 +189,7 @@ static bool zero_page_write(const struct partition *p, struct linux_layout *l, g
         const void *from;
         size_t size;
     } parts[] = {
-        {offsetof(struct linux_zero_page, acpi_rsdp_addr), &rsdp.raw, sizeof rsdp.raw},
+        {offsetof(struct linux_zero_page, acpi_rsdp_addr), &rsdp, sizeof rsdp},
         {offsetof(struct linux_zero_page, e820_entries), &entries, sizeof entries},
         {offsetof(struct linux_zero_page, header), &l->header, sizeof l->header},
         {offsetof(struct linux_zero_page, e820_table), map.entries, map.count * sizeof map.entries[0]},
@@ -203,10 +204,9 @@ static bool zero_page_write(const struct partition *p, struct linux_layout *l, g
 static bool low_memory_write(const struct partition *p, struct linux_layout *l, struct sink *errors)
 {
     struct slice cmdline = p->plan->config->cmdline.text;
-    gpa_t rsdp;
-    return loader_write_acpi(p, &rsdp, errors) && loader_write(p, GDT_AT, gdt, sizeof gdt, "GDT", errors) &&
+    return loader_write_acpi(p, errors) && loader_write(p, GDT_AT, gdt, sizeof gdt, "GDT", errors) &&
            (cmdline.length == 0 || loader_write(p, CMDLINE_AT, cmdline.at, cmdline.length, "command line", errors)) &&
-           zero_page_write(p, l, rsdp, errors);
+           zero_page_write(p, l, errors);
 }
 
 bool loader_linux_load(const struct partition *p, struct vcpu_entry *entry, struct sink *errors)

@@ -25,7 +25,7 @@ static_assert(INFO_AT + sizeof(struct multiboot1_info) <= MMAP_AT, "low memory l
 static_assert(MMAP_AT + E820_MAX_ENTRIES * sizeof(struct multiboot1_mmap_entry) <= MODULES_AT, "low memory layout");
 static_assert(MODULES_AT + CONFIG_MAX_MODULES * sizeof(struct multiboot1_module) <= STRINGS_AT, "low memory layout");
 static_assert(STRINGS_END <= E820_LOW_END, "low memory layout");
-static_assert(GUEST_ACPI_BASE + ACPI_TABLES_MAX_SIZE <= COREBOOT_AT, "low memory layout");
+static_assert(GUEST_ACPI_BASE + sizeof(struct acpi_tables) <= COREBOOT_AT, "low memory layout");
 
 /* Low memory that a kernel may be loaded to: not what the loader writes, nor what real-mode code begins with. */
 static const struct range low_area = {PAGE_SIZE, INFO_AT - PAGE_SIZE};
@@ -195,10 +195,9 @@ static bool info_write(const struct partition *p, const struct multiboot1_layout
 bool loader_multiboot1_load(const struct partition *p, struct vcpu_entry *entry, struct sink *errors)
 {
     struct multiboot1_layout layout;
-    gpa_t rsdp; /* a guest finds it by searching the BIOS area */
     if (!decode(p->plan, p->machine, errors, &layout) || !loader_program_copy(&layout.kernel, &layout.program) ||
         !loader_modules_copy(p->plan, p->machine, layout.modules, errors) || !info_write(p, &layout, errors) ||
-        !loader_write_acpi(p, &rsdp, errors) || !coreboot_write(p, errors))
+        !loader_write_acpi(p, errors) || !coreboot_write(p, errors))
         return false;
     *entry = loader_flat_entry(layout.program.entry);
     entry->gpr[GPR_RAX] = MULTIBOOT1_BOOTLOADER_MAGIC;

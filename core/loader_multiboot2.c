@@ -6,6 +6,7 @@
  *     kernel where it says, from 1 MiB up; modules behind it, each on a page of its own
  */
 #include "core/acpi_format.h"
+#include "core/acpi_tables.h"
 #include "core/loader_modules.h"
 #include "core/loader_multiboot2_header.h"
 #include "core/loader_protocol.h"
@@ -122,23 +123,23 @@ static bool memory_tags(struct info_cursor *c)
 }
 
 /* A copy of the RSDP, as the tag wants it. */
-static bool rsdp_tag(struct info_cursor *c, gpa_t at)
+static bool rsdp_tag(struct info_cursor *c)
 {
     struct acpi_rsdp rsdp;
-    if (!partition_read(c->p, at, &rsdp, sizeof rsdp)) {
-        sink_print(c->errors, "partition '%s': no RAM at 0x%lx, where the RSDP was written\n", partition_name(c->p),
-                   at.raw);
+    if (!partition_read(c->p, gpa(GUEST_ACPI_BASE), &rsdp, sizeof rsdp)) {
+        sink_print(c->errors, "partition '%s': no RAM at 0x%x, where the RSDP was written\n", partition_name(c->p),
+                   GUEST_ACPI_BASE);
         return false;
     }
     return tag_write(c, MULTIBOOT2_INFO_RSDP2, &rsdp, sizeof rsdp, (struct slice){NULL, 0}, 0);
 }
 
-static bool info_write(const struct partition *p, const struct multiboot2_layout *l, gpa_t rsdp, struct sink *errors)
+static bool info_write(const struct partition *p, const struct multiboot2_layout *l, struct sink *errors)
 {
     struct info_cursor c = {p, errors, INFO_AT + sizeof(struct multiboot2_info)};
     if (!string_tag(&c, MULTIBOOT2_INFO_CMDLINE, p->plan->config->cmdline.text) ||
         !string_tag(&c, MULTIBOOT2_INFO_LOADER_NAME, (struct slice){loader_name, sizeof loader_name - 1}) ||
-        !module_tags(&c, l) || !memory_tags(&c) || !rsdp_tag(&c, rsdp) ||
+        !module_tags(&c, l) || !memory_tags(&c) || !rsdp_tag(&c) ||
         !tag_write(&c, MULTIBOOT2_INFO_END, NULL, 0, (struct slice){NULL, 0}, 0))
         return false;
     struct multiboot2_info info = {c.at - INFO_AT, 0};
@@ -148,10 +149,9 @@ static bool info_write(const struct partition *p, const struct multiboot2_layout
 bool loader_multiboot2_load(const struct partition *p, struct vcpu_entry *entry, struct sink *errors)
 {
     struct multiboot2_layout layout;
-    gpa_t rsdp;
     if (!decode(p->plan, p->machine, errors, &layout) || !loader_program_copy(&layout.kernel, &layout.program) ||
-        !loader_modules_copy(p->plan, p->machine, layout.modules, errors) || !loader_write_acpi(p, &rsdp, errors) ||
-        !info_write(p, &layout, rsdp, errors))
+        !loader_modules_copy(p->plan, p->machine, layout.modules, errors) || !loader_write_acpi(p, errors) ||
+        !info_write(p, &layout, errors))
         return false;
     *entry = loader_flat_entry(layout.program.entry);
     entry->gpr[GPR_RAX] = MULTIBOOT2_BOOTLOADER_MAGIC;

@@ -29,7 +29,7 @@ static inline struct range loader_image_area(const struct plan_partition *plan)
  * Writes the ACPI tables to GUEST_ACPI_BASE, and what restarts the machine to F000:FFF0. False with a line on `errors`
  * when the partition has no RAM there.
  */
-bool must_check loader_write_acpi(const struct partition *p, gpa_t *rsdp, struct sink *errors);
+bool must_check loader_write_acpi(const struct partition *p, struct sink *errors);
 
 /* partition_write that says what failed to go where. */
 bool must_check loader_write(const struct partition *p, uint64_t to, const void *from, size_t size, const char *what,

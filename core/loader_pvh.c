@@ -5,6 +5,7 @@
  * Guest-physical layout of what the loader writes:
  *     0x10000  start information, memory map, module list, strings      0xe0000  ACPI tables
  */
+#include "core/acpi_tables.h"
 #include "core/loader_modules.h"
 #include "core/loader_program.h"
 #include "core/loader_strings.h"
@@ -89,7 +90,7 @@ static uint32_t memory_write(const struct partition *p, struct sink *errors)
     return loader_write(p, MEMORY_AT, entries, map.count * sizeof entries[0], "memory map", errors) ? map.count : 0;
 }
 
-static bool start_write(const struct partition *p, const struct pvh_layout *l, gpa_t rsdp, struct sink *errors)
+static bool start_write(const struct partition *p, const struct pvh_layout *l, struct sink *errors)
 {
     const struct config_partition *config = p->plan->config;
     uint32_t string_at = STRINGS_AT, cmdline_at;
@@ -103,7 +104,7 @@ static bool start_write(const struct partition *p, const struct pvh_layout *l, g
         .module_count = config->module_count,
         .modules = config->module_count != 0 ? MODULES_AT : 0,
         .cmdline = cmdline_at,
-        .rsdp = rsdp.raw,
+        .rsdp = GUEST_ACPI_BASE,
         .memory_map = MEMORY_AT,
         .memory_map_count = map_count,
     };
@@ -113,10 +114,9 @@ static bool start_write(const struct partition *p, const struct pvh_layout *l, g
 bool loader_pvh_load(const struct partition *p, struct vcpu_entry *entry, struct sink *errors)
 {
     struct pvh_layout layout;
-    gpa_t rsdp;
     if (!decode(p->plan, p->machine, errors, &layout) || !loader_program_copy(&layout.kernel, &layout.program) ||
-        !loader_modules_copy(p->plan, p->machine, layout.modules, errors) || !loader_write_acpi(p, &rsdp, errors) ||
-        !start_write(p, &layout, rsdp, errors))
+        !loader_modules_copy(p->plan, p->machine, layout.modules, errors) || !loader_write_acpi(p, errors) ||
+        !start_write(p, &layout, errors))
         return false;
     *entry = loader_flat_entry(layout.program.entry);
     entry->gpr[GPR_RBX] = START_AT;

@@ -5,7 +5,7 @@ set -eu
 build="gcc libc6-dev make binutils grub-common"
 image="grub-pc-bin grub-efi-amd64-bin xorriso mtools cpio gzip lz4 zstd busybox-static debian-archive-keyring"
 emulators="bochs bochs-term bochsbios vgabios qemu-system-x86 ovmf seabios bsdutils"
-units="libcmocka-dev libzydis-dev"
+units="libcmocka-dev libzydis-dev acpica-tools"
 checks="$units clang libclang-rt-14-dev"
 
 purpose=${1:-run}

@@ -74,7 +74,7 @@ $(BENCH)/init: tools/bench-init.c
 	$(Q)echo "  CC   $<"; $(CC) $(COMMON) -O2 -ffreestanding -fno-stack-protector -fno-pie -static -nostdlib -o $@ $<
 $(BENCH)/initrd: $(BENCH)/init tools/bench-initrd.sh
 	@tools/bench-initrd.sh $@ $<
-$(BENCH)/bench-acpi: $(BUILD)/host/tools/bench-acpi.o $(patsubst %,$(BUILD)/host/core/%.o,acpi_tables aml bytes)
+$(BENCH)/bench-acpi: $(BUILD)/host/tools/bench-acpi.o $(patsubst %,$(BUILD)/host/core/%.o,acpi_tables bytes)
 	$(Q)echo "  LD   $@"; $(CC) $(COMMON) -O2 -Wl,--gc-sections -o $@ $^
 $(BENCH)/acpi: $(BENCH)/bench-acpi
 	@$< 0x90000 >$@

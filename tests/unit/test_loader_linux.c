@@ -238,7 +238,7 @@ static void writes_acpi_tables(void **state)
     fake_guest.config.console = CONSOLE_NONE;
     load_or_fail();
     fake_guest_read(GUEST_ACPI_BASE, tables, sizeof tables);
-    assert_false(contains(tables, 256, "COM1", 4));
+    assert_false(contains(tables, sizeof tables, "COM1", 4));
 }
 
 static void puts_the_initrd_at_the_top(void **state)
