@@ -40,11 +40,3 @@ bool loader_modules_copy(const struct plan_partition *plan, const struct machine
     }
     return true;
 }
-
-uint64_t loader_modules_names_size(const struct plan_partition *plan)
-{
-    uint64_t size = 0;
-    for (uint32_t i = 0; i < plan->config->module_count; i++)
-        size += plan->config->modules[i].text.length + 1;
-    return size;
-}

@@ -16,6 +16,3 @@ bool must_check loader_modules_place(const struct plan_partition *plan, const st
 /* Copies them into RAM, to where loader_modules_place has put them. False with a line on `errors`. */
 bool must_check loader_modules_copy(const struct plan_partition *plan, const struct machine *machine,
                                     const struct range places[CONFIG_MAX_MODULES], struct sink *errors);
-
-/* Bytes of the modules' names, each with its terminator. */
-uint64_t loader_modules_names_size(const struct plan_partition *plan);

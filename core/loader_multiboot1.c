@@ -31,6 +31,8 @@ static_assert(GUEST_ACPI_BASE + sizeof(struct acpi_tables) <= COREBOOT_AT, "low 
 static const struct range low_area = {PAGE_SIZE, INFO_AT - PAGE_SIZE};
 
 static const char loader_name[] = "Ringfence";
+static_assert(sizeof loader_name + LOADER_STRINGS_MAX <= STRINGS_END - STRINGS_AT,
+              "whatever a configuration says fits");
 
 /* Everything decided, nothing written. */
 struct multiboot1_layout {
@@ -104,16 +106,6 @@ static bool memory_check(const struct plan_partition *plan, const struct loader_
                               plan->config->memory);
 }
 
-static bool strings_check(const struct plan_partition *plan, const struct loader_image *kernel)
-{
-    uint64_t size = sizeof loader_name + plan->config->cmdline.text.length + 1 + loader_modules_names_size(plan);
-    if (size <= STRINGS_END - STRINGS_AT)
-        return true;
-    return loader_image_error(kernel,
-                              "takes command line and module names of at most %u bytes, the configuration has %lu",
-                              STRINGS_END - STRINGS_AT, size);
-}
-
 static bool decode(const struct plan_partition *plan, const struct machine *machine, struct sink *errors,
                    struct multiboot1_layout *l)
 {
@@ -121,7 +113,7 @@ static bool decode(const struct plan_partition *plan, const struct machine *mach
     return loader_image_open(plan, machine, plan->kernel, "kernel", errors, &l->kernel) &&
            memory_check(plan, &l->kernel) && program_decode(&l->kernel, &l->program) &&
            loader_program_check(&l->kernel, &l->program, low_area, loader_image_area(plan), &program_end) &&
-           loader_modules_place(plan, machine, program_end, errors, l->modules) && strings_check(plan, &l->kernel);
+           loader_modules_place(plan, machine, program_end, errors, l->modules);
 }
 
 bool loader_multiboot1_check(const struct plan_partition *plan, const struct machine *machine, struct sink *errors)

@@ -18,6 +18,11 @@ static_assert(INFO_END <= E820_LOW_END, "low memory layout");
 
 static const char loader_name[] = "Ringfence";
 
+/* Every string has a tag, each with its padding; and then there are the tags of a fixed size. */
+static_assert(LOADER_STRINGS_MAX + (2 + CONFIG_MAX_MODULES) * (sizeof(struct multiboot2_module) + 16) + 256 <=
+                  INFO_END - INFO_AT,
+              "whatever a configuration says fits");
+
 /* Everything decided, nothing written. */
 struct multiboot2_layout {
     struct loader_image kernel;
@@ -31,28 +36,6 @@ static uint64_t tag_room(uint64_t content)
     return align_down(sizeof(struct multiboot2_info_tag) + content + MULTIBOOT2_ALIGNMENT - 1, MULTIBOOT2_ALIGNMENT);
 }
 
-/* Bytes of the whole information, from what the configuration says alone. */
-static uint64_t info_size(const struct config_partition *config)
-{
-    uint64_t size = sizeof(struct multiboot2_info) + tag_room(0) + tag_room(sizeof loader_name) +
-                    tag_room(config->cmdline.text.length + 1) + tag_room(sizeof(struct multiboot2_memory)) +
-                    tag_room(sizeof(struct multiboot2_mmap) + E820_MAX_ENTRIES * sizeof(struct multiboot2_mmap_entry)) +
-                    tag_room(sizeof(struct acpi_rsdp));
-    for (uint32_t i = 0; i < config->module_count; i++)
-        size += tag_room(sizeof(struct multiboot2_module) + config->modules[i].text.length + 1);
-    return size;
-}
-
-static bool info_check(const struct plan_partition *plan, const struct loader_image *kernel)
-{
-    uint64_t size = info_size(plan->config);
-    if (size <= INFO_END - INFO_AT)
-        return true;
-    return loader_image_error(kernel,
-                              "takes at most %u bytes of boot information, command line and module names make it %lu",
-                              INFO_END - INFO_AT, size);
-}
-
 static bool decode(const struct plan_partition *plan, const struct machine *machine, struct sink *errors,
                    struct multiboot2_layout *l)
 {
@@ -60,7 +43,7 @@ static bool decode(const struct plan_partition *plan, const struct machine *mach
     return loader_image_open(plan, machine, plan->kernel, "kernel", errors, &l->kernel) &&
            loader_multiboot2_decode(&l->kernel, &l->program) &&
            loader_program_check(&l->kernel, &l->program, (struct range){0, 0}, loader_image_area(plan), &program_end) &&
-           loader_modules_place(plan, machine, program_end, errors, l->modules) && info_check(plan, &l->kernel);
+           loader_modules_place(plan, machine, program_end, errors, l->modules);
 }
 
 bool loader_multiboot2_check(const struct plan_partition *plan, const struct machine *machine, struct sink *errors)

@@ -17,6 +17,12 @@ enum {
     LOADER_DATA_SELECTOR = 0x18,
 };
 
+/*
+ * The most that command line and module names can take, each with its terminator: they are pieces of one text. Its
+ * reader refuses a longer one.
+ */
+enum { LOADER_STRINGS_MAX = CONFIG_MAX_SIZE + 1 + CONFIG_MAX_MODULES };
+
 /* The range an image may be loaded to: RAM above the first MiB (which holds what the loader itself writes), below 4
  * GiB. */
 static inline struct range loader_image_area(const struct plan_partition *plan)

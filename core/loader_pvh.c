@@ -20,6 +20,7 @@ static_assert(START_AT + sizeof(struct pvh_start) <= MEMORY_AT, "low memory layo
 static_assert(MEMORY_AT + E820_MAX_ENTRIES * sizeof(struct pvh_memory) <= MODULES_AT, "low memory layout");
 static_assert(MODULES_AT + CONFIG_MAX_MODULES * sizeof(struct pvh_module) <= STRINGS_AT, "low memory layout");
 static_assert(STRINGS_END <= E820_LOW_END, "low memory layout");
+static_assert(LOADER_STRINGS_MAX <= STRINGS_END - STRINGS_AT, "whatever a configuration says fits");
 
 /* Everything decided, nothing written. */
 struct pvh_layout {
@@ -38,16 +39,6 @@ static bool program_decode(const struct loader_image *kernel, struct loader_prog
     return true;
 }
 
-static bool strings_check(const struct plan_partition *plan, const struct loader_image *kernel)
-{
-    uint64_t size = plan->config->cmdline.text.length + 1 + loader_modules_names_size(plan);
-    if (size <= STRINGS_END - STRINGS_AT)
-        return true;
-    return loader_image_error(kernel,
-                              "takes command line and module names of at most %u bytes, the configuration has %lu",
-                              STRINGS_END - STRINGS_AT, size);
-}
-
 static bool decode(const struct plan_partition *plan, const struct machine *machine, struct sink *errors,
                    struct pvh_layout *l)
 {
@@ -55,7 +46,7 @@ static bool decode(const struct plan_partition *plan, const struct machine *mach
     return loader_image_open(plan, machine, plan->kernel, "kernel", errors, &l->kernel) &&
            program_decode(&l->kernel, &l->program) &&
            loader_program_check(&l->kernel, &l->program, (struct range){0, 0}, loader_image_area(plan), &program_end) &&
-           loader_modules_place(plan, machine, program_end, errors, l->modules) && strings_check(plan, &l->kernel);
+           loader_modules_place(plan, machine, program_end, errors, l->modules);
 }
 
 bool loader_pvh_check(const struct plan_partition *plan, const struct machine *machine, struct sink *errors)
