@@ -1,6 +1,6 @@
 /* ELF program headers into a program. Both classes are widened first, so that there is one set of rules. */
 #include "core/elf.h"
-#include "core/loader_program.h"
+#include "core/loader_layout.h"
 
 enum { ELF_NOTE_OWNER_MAX = 16 }; /* bytes of the longest owner that we look for */
 
@@ -82,16 +82,14 @@ static bool program_add(const struct loader_image *image, struct loader_program 
 {
     if (program->count == LOADER_MAX_SEGMENTS)
         return loader_image_error(image, "has more than %d segments to load", (int)LOADER_MAX_SEGMENTS);
-    program->segments[program->count] =
-        (struct loader_segment){{segment->offset, segment->filesz}, {segment->paddr, segment->memsz}};
-    program->count++;
+    loader_program_add(program, (struct range){segment->offset, segment->filesz},
+                       (struct range){segment->paddr, segment->memsz});
     return true;
 }
 
 bool loader_elf_decode(const struct loader_image *image, struct loader_program *out)
 {
     struct elf_summary elf = {0};
-    out->count = 0;
     if (!header_decode(image, &elf))
         return false;
     out->entry = elf.entry; /* already physical, unless a segment says otherwise */

@@ -5,9 +5,6 @@
  */
 #include "core/loader_firmware_items.h"
 
-#include "core/acpi_tables.h"
-#include "core/linux_boot.h"
-
 /* Numbers of the items (QEMU documentation, "QEMU Firmware Configuration (fw_cfg) Device"; its "fw_cfg.h"). */
 enum {
     ITEM_CPUS = 0x05,
@@ -68,37 +65,41 @@ static bool kernel_check(const struct loader_image *module, const struct linux_s
     return true;
 }
 
-static bool module_open(const struct plan_partition *plan, const struct machine *machine, uint32_t number,
-                        struct sink *errors, struct loader_image *out)
-{
-    if (!loader_image_open(plan, machine, plan->modules[number], "module", errors, out))
-        return false;
-    if (out->range.size <= UINT32_MAX)
-        return true;
-    return loader_image_error(out, "is too large: %lu bytes, expected less than 4 GiB", out->range.size);
-}
-
-bool loader_firmware_items_check(const struct plan_partition *plan, const struct machine *machine, struct sink *errors)
+bool loader_firmware_items_check(struct loader_layout *l)
 {
     uint32_t kernels = 0;
-    for (uint32_t i = 0; i < plan->config->module_count; i++) {
-        struct loader_image module;
+    for (uint32_t i = 0; i < l->kernel.plan->config->module_count; i++) {
+        const struct loader_image *module = &l->modules[i].image;
         struct linux_setup_header header;
-        if (!module_open(plan, machine, i, errors, &module))
+        if (!loader_module_open(l, i))
             return false;
-        if (kind_of(&module, &header) != MODULE_KERNEL)
+        if (module->range.size > UINT32_MAX)
+            return loader_image_error(module, "is too large: %lu bytes, expected less than 4 GiB", module->range.size);
+        if (kind_of(module, &header) != MODULE_KERNEL)
             continue;
-        if (!kernel_check(&module, &header))
+        if (!kernel_check(module, &header))
             return false;
         if (++kernels > 1)
-            return loader_image_error(&module, "is a second kernel, expected one at most");
+            return loader_image_error(module, "is a second kernel, expected one at most");
     }
     return true;
 }
 
-static bool number_add(const struct partition *p, uint16_t key, uint32_t value, uint32_t size)
+/* Numbers, each of `size` bytes. */
+struct number {
+    uint16_t key;
+    uint16_t size;
+    uint32_t value;
+};
+
+static bool numbers_add(const struct partition *p, const struct number *numbers, size_t count)
 {
-    return platform_add_firmware(p->platform, &(struct firmware_item){.key = key, .bytes = &value, .size = size});
+    for (size_t i = 0; i < count; i++)
+        if (!platform_add_firmware(
+                p->platform,
+                &(struct firmware_item){.key = numbers[i].key, .bytes = &numbers[i].value, .size = numbers[i].size}))
+            return false;
+    return true;
 }
 
 static bool file_add(const struct partition *p, const char *directory, const struct loader_image *module)
@@ -146,11 +147,15 @@ static bool kernel_add(const struct partition *p, const struct loader_image *mod
     for (size_t i = 0; i < array_size(parts); i++)
         if (!platform_add_firmware(p->platform, &parts[i]))
             return false;
-    /* What is read past the end of the command line is 0: its terminator. */
-    return number_add(p, ITEM_SETUP_ADDRESS, SETUP_AT, 4) && number_add(p, ITEM_SETUP_SIZE, setup, 4) &&
-           number_add(p, ITEM_KERNEL_ADDRESS, KERNEL_AT, 4) && number_add(p, ITEM_KERNEL_SIZE, code, 4) &&
-           number_add(p, ITEM_CMDLINE_ADDRESS, CMDLINE_AT, 4) &&
-           number_add(p, ITEM_CMDLINE_SIZE, (uint32_t)cmdline.length + 1, 4) && setup_patch(p, header);
+    const struct number numbers[] = {
+        {ITEM_SETUP_ADDRESS, 4, SETUP_AT},
+        {ITEM_SETUP_SIZE, 4, setup},
+        {ITEM_KERNEL_ADDRESS, 4, KERNEL_AT},
+        {ITEM_KERNEL_SIZE, 4, code},
+        {ITEM_CMDLINE_ADDRESS, 4, CMDLINE_AT},
+        {ITEM_CMDLINE_SIZE, 4, (uint32_t)cmdline.length + 1}, /* read past its end it is 0: its terminator */
+    };
+    return numbers_add(p, numbers, array_size(numbers)) && setup_patch(p, header);
 }
 
 static bool module_add(const struct partition *p, const struct loader_image *module)
@@ -176,18 +181,14 @@ static bool console_add(const struct partition *p)
                p->platform, &(struct firmware_item){.name = "etc/sercon-port", .bytes = &port, .size = sizeof port});
 }
 
-bool loader_firmware_items_add(const struct partition *p, struct sink *errors)
+void loader_firmware_items_add(struct loader_writer *w, const struct loader_layout *l)
 {
-    bool added =
-        number_add(p, ITEM_CPUS, p->vcpu_count, 2) && number_add(p, ITEM_MAX_CPUS, p->vcpu_count, 2) && console_add(p);
-    if (!added)
-        sink_print(errors, "partition '%s': no room in the firmware's configuration\n", partition_name(p));
-    for (uint32_t i = 0; added && i < p->plan->config->module_count; i++) {
-        struct loader_image module;
-        if (!module_open(p->plan, p->machine, i, errors, &module))
-            return false;
-        if (!module_add(p, &module))
-            return loader_image_error(&module, "does not fit into the firmware's configuration");
-    }
-    return added;
+    const struct partition *p = w->p;
+    const struct number cpus[] = {{ITEM_CPUS, 2, p->vcpu_count}, {ITEM_MAX_CPUS, 2, p->vcpu_count}};
+    w->failed = !numbers_add(p, cpus, array_size(cpus)) || !console_add(p);
+    if (w->failed)
+        sink_print(w->errors, "partition '%s': no room in the firmware's configuration\n", partition_name(p));
+    for (uint32_t i = 0; !w->failed && i < p->plan->config->module_count; i++)
+        w->failed = !module_add(p, &l->modules[i].image) &&
+                    !loader_image_error(&l->modules[i].image, "does not fit into the firmware's configuration");
 }

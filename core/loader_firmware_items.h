@@ -6,9 +6,8 @@
 
 #include "core/loader_protocol.h"
 
-/* Checks the modules. False with a line on `errors`. */
-bool must_check loader_firmware_items_check(const struct plan_partition *plan, const struct machine *machine,
-                                            struct sink *errors);
+/* Opens and checks the modules. False with a line on the layout's errors. */
+bool must_check loader_firmware_items_check(struct loader_layout *l);
 
-/* Gives them to the partition's platform. False with a line on `errors`. */
-bool must_check loader_firmware_items_add(const struct partition *p, struct sink *errors);
+/* Gives them to the partition's platform. When there is no room, the writer has failed. */
+void loader_firmware_items_add(struct loader_writer *w, const struct loader_layout *l);

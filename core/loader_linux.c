@@ -5,8 +5,6 @@
  *     0x00000  GDT      0x10000  zero page     0x20000  command line     0xe0000  ACPI tables
  *     kernel at its preferred address, initrd as high as it may go
  */
-#include "core/acpi_tables.h"
-#include "core/linux_boot.h"
 #include "core/loader_protocol.h"
 
 /*
@@ -26,17 +24,7 @@ static const uint64_t gdt[] = {
     [LOADER_DATA_SELECTOR / 8] = 0x00cf93000000ffff, /* read, write */
 };
 
-/* Everything decided, nothing written. */
-struct linux_layout {
-    struct loader_image kernel;
-    struct loader_image initrd;
-    struct linux_setup_header header; /* as in the image, zero after its end */
-    struct range code;                /* protected-mode code: offset and size in the image */
-    struct range memory;              /* guest-physical: what the kernel occupies */
-    struct range initrd_memory;       /* guest-physical; size 0: none */
-};
-
-static bool header_decode(struct linux_layout *l)
+static bool header_decode(struct loader_layout *l)
 {
     const struct loader_image *kernel = &l->kernel;
     struct linux_setup_header *header = &l->header;
@@ -68,23 +56,23 @@ static bool header_decode(struct linux_layout *l)
  * Where the protected-mode code lies in the image: all that the header promises must be there. It counts paragraphs, so
  * the image may end within the last one.
  */
-static bool code_decode(struct linux_layout *l)
+static bool code_decode(const struct loader_layout *l, struct range *code)
 {
     const struct linux_setup_header *header = &l->header;
     uint64_t sectors = header->setup_sects != 0 ? header->setup_sects : LINUX_DEFAULT_SETUP_SECTORS;
-    l->code = (struct range){(sectors + 1) * LINUX_SECTOR, (uint64_t)header->syssize * LINUX_PARAGRAPH};
-    if (l->code.size == 0)
+    *code = (struct range){(sectors + 1) * LINUX_SECTOR, (uint64_t)header->syssize * LINUX_PARAGRAPH};
+    if (code->size == 0)
         return loader_image_error(&l->kernel, "has no protected-mode code (syssize 0)");
-    uint64_t there = l->kernel.range.size > l->code.base ? l->kernel.range.size - l->code.base : 0;
-    if (there < l->code.size && l->code.size - there < LINUX_PARAGRAPH)
-        l->code.size = there;
-    if (!range_includes((struct range){0, l->kernel.range.size}, l->code))
+    uint64_t there = l->kernel.range.size > code->base ? l->kernel.range.size - code->base : 0;
+    if (there < code->size && code->size - there < LINUX_PARAGRAPH)
+        code->size = there;
+    if (!range_includes((struct range){0, l->kernel.range.size}, *code))
         return loader_image_error(&l->kernel, "is truncated: header says %lu bytes, the module has %lu",
-                                  range_end(l->code), l->kernel.range.size);
+                                  range_end(*code), l->kernel.range.size);
     struct range payload = {header->payload_offset, header->payload_length};
-    if (!range_includes((struct range){0, l->code.size}, payload))
+    if (!range_includes((struct range){0, code->size}, payload))
         return loader_image_error(&l->kernel, "has its payload at 0x%lx to 0x%lx, past its 0x%lx bytes of code",
-                                  payload.base, range_end(payload), l->code.size);
+                                  payload.base, range_end(payload), code->size);
     return true;
 }
 
@@ -92,7 +80,7 @@ static bool code_decode(struct linux_layout *l)
  * A kernel runs where it prefers to, or above; put lower it would move itself there ("init_size"). So the preferred
  * address is the only one that is worth trying, and RAM must reach from there as far as the kernel says.
  */
-static bool kernel_place(struct linux_layout *l)
+static bool kernel_place(struct loader_layout *l, struct range code)
 {
     const struct linux_setup_header *header = &l->header;
     uint64_t at = header->pref_address;
@@ -104,33 +92,41 @@ static bool kernel_place(struct linux_layout *l)
             return loader_image_error(&l->kernel, "has pref_address 0x%lx, expected one that can be aligned to 0x%lx",
                                       at, alignment);
     }
-    uint64_t size = header->init_size > l->code.size ? header->init_size : l->code.size;
+    uint64_t size = header->init_size > code.size ? header->init_size : code.size;
     struct range area = loader_image_area(l->kernel.plan);
-    l->memory = (struct range){at, size};
-    if (!range_includes(area, l->memory))
+    if (!range_includes(area, (struct range){at, size}))
         return loader_image_error(&l->kernel, "does not fit: it needs %lu bytes at 0x%lx, RAM for it is 0x%lx to 0x%lx",
                                   size, at, area.base, range_end(area));
+    loader_program_add(&l->program, code, (struct range){at, size});
+    l->program.entry = at;
     return true;
 }
 
-/* As high as possible, so that the kernel has the room above its start address for itself. */
-static bool initrd_place(struct linux_layout *l)
+/* As high as possible, so that the kernel has the room above its start address for itself. An empty one is none. */
+static bool initrd_place(struct loader_layout *l)
 {
-    uint64_t size = l->initrd.range.size;
-    uint64_t end = range_end(loader_image_area(l->initrd.plan));
+    struct loader_image *initrd = &l->modules[0].image;
+    const struct plan_partition *plan = l->kernel.plan;
+    if (plan->initrd == PLAN_NO_MODULE)
+        return true;
+    if (!loader_image_open(plan, l->machine, plan->initrd, "initrd", l->kernel.errors, initrd))
+        return false;
+    uint64_t size = initrd->range.size;
+    uint64_t end = range_end(loader_image_area(plan));
     uint64_t limit = (uint64_t)l->header.initrd_addr_max + 1;
     if (end > limit)
         end = limit;
-    uint64_t kernel_end = range_end(l->memory);
+    uint64_t kernel_end = range_end(l->program.segments[0].memory);
     uint64_t at = size <= end ? align_down(end - size, PAGE_SIZE) : 0;
     if (at < kernel_end)
-        return loader_image_error(&l->initrd, "does not fit: %lu bytes, there are %lu between 0x%lx and 0x%lx", size,
+        return loader_image_error(initrd, "does not fit: %lu bytes, there are %lu between 0x%lx and 0x%lx", size,
                                   end > kernel_end ? end - kernel_end : 0, kernel_end, end);
-    l->initrd_memory = (struct range){at, size};
+    l->modules[0].at = at;
+    l->module_count = 1;
     return true;
 }
 
-static bool cmdline_check(const struct linux_layout *l)
+static bool cmdline_check(const struct loader_layout *l)
 {
     uint64_t length = l->kernel.plan->config->cmdline.text.length;
     uint64_t limit = l->header.cmdline_size < CMDLINE_ROOM ? l->header.cmdline_size : CMDLINE_ROOM - 1;
@@ -140,89 +136,55 @@ static bool cmdline_check(const struct linux_layout *l)
                               length);
 }
 
-static bool decode(const struct plan_partition *plan, const struct machine *machine, struct sink *errors,
-                   struct linux_layout *l)
+static bool decode(struct loader_layout *l)
 {
-    l->initrd_memory = (struct range){0, 0};
-    if (!loader_image_open(plan, machine, plan->kernel, "kernel", errors, &l->kernel))
-        return false;
-    if (!header_decode(l) || !code_decode(l) || !kernel_place(l) || !cmdline_check(l))
-        return false;
-    if (plan->initrd == PLAN_NO_MODULE)
-        return true;
-    return loader_image_open(plan, machine, plan->initrd, "initrd", errors, &l->initrd) && initrd_place(l);
-}
-
-bool loader_linux_check(const struct plan_partition *plan, const struct machine *machine, struct sink *errors)
-{
-    struct linux_layout layout;
-    return decode(plan, machine, errors, &layout);
+    struct range code;
+    return header_decode(l) && code_decode(l, &code) && kernel_place(l, code) && cmdline_check(l) && initrd_place(l);
 }
 
 /* Turns the image's header into the one that the kernel finds in the zero page. */
-static void header_fill(struct linux_layout *l)
+static struct linux_setup_header header_fill(const struct loader_layout *l)
 {
-    struct linux_setup_header *header = &l->header;
-    header->type_of_loader = LINUX_LOADER_UNDEFINED;
-    header->loadflags = LINUX_LOADED_HIGH; /* no heap, and the kernel may reload the segments */
-    header->code32_start = (uint32_t)l->memory.base;
-    header->ramdisk_image = (uint32_t)l->initrd_memory.base;
-    header->ramdisk_size = (uint32_t)l->initrd_memory.size;
-    header->cmd_line_ptr = CMDLINE_AT;
-    header->ext_loader_ver = 0;
-    header->ext_loader_type = 0;
-    header->hardware_subarch = 0; /* a PC */
-    header->hardware_subarch_data = 0;
-    header->setup_data = 0; /* the image's pointers are not ours */
+    struct linux_setup_header header = l->header;
+    header.type_of_loader = LINUX_LOADER_UNDEFINED;
+    header.loadflags = LINUX_LOADED_HIGH; /* no heap, and the kernel may reload the segments */
+    header.code32_start = (uint32_t)l->program.entry;
+    header.ramdisk_image = l->module_count != 0 ? (uint32_t)l->modules[0].at : 0;
+    header.ramdisk_size = l->module_count != 0 ? (uint32_t)l->modules[0].image.range.size : 0;
+    header.cmd_line_ptr = CMDLINE_AT;
+    header.ext_loader_ver = 0;
+    header.ext_loader_type = 0;
+    header.hardware_subarch = 0; /* a PC */
+    header.hardware_subarch_data = 0;
+    header.setup_data = 0; /* the image's pointers are not ours */
+    return header;
 }
 
-static bool zero_page_write(const struct partition *p, struct linux_layout *l, struct sink *errors)
+static void zero_page_write(struct loader_writer *w, const struct loader_layout *l)
 {
+    static const char what[] = "the zero page";
     struct e820_map map;
-    e820_build(p->plan->config->memory, &map);
+    e820_build(w->p->plan->config->memory, &map);
     uint64_t rsdp = GUEST_ACPI_BASE;
     uint8_t entries = (uint8_t)map.count;
-    header_fill(l);
+    struct linux_setup_header header = header_fill(l);
 
-    const struct {
-        size_t at;
-        const void *from;
-        size_t size;
-    } parts[] = {
-        {offsetof(struct linux_zero_page, acpi_rsdp_addr), &rsdp, sizeof rsdp},
-        {offsetof(struct linux_zero_page, e820_entries), &entries, sizeof entries},
-        {offsetof(struct linux_zero_page, header), &l->header, sizeof l->header},
-        {offsetof(struct linux_zero_page, e820_table), map.entries, map.count * sizeof map.entries[0]},
-    };
-    for (size_t i = 0; i < array_size(parts); i++)
-        if (!loader_write(p, ZERO_PAGE_AT + parts[i].at, parts[i].from, parts[i].size, "the zero page", errors))
-            return false;
-    return true;
+    loader_write(w, ZERO_PAGE_AT + offsetof(struct linux_zero_page, acpi_rsdp_addr), &rsdp, sizeof rsdp, what);
+    loader_write(w, ZERO_PAGE_AT + offsetof(struct linux_zero_page, e820_entries), &entries, sizeof entries, what);
+    loader_write(w, ZERO_PAGE_AT + offsetof(struct linux_zero_page, header), &header, sizeof header, what);
+    loader_write(w, ZERO_PAGE_AT + offsetof(struct linux_zero_page, e820_table), map.entries,
+                 map.count * sizeof map.entries[0], what);
 }
 
-/* RAM is zero, so the command line's terminator is there already. */
-static bool low_memory_write(const struct partition *p, struct linux_layout *l, struct sink *errors)
+/* RAM is zero, so the command line's terminator is there already. EBX, EBP and EDI must be 0. */
+static void write(struct loader_writer *w, const struct loader_layout *l, struct vcpu_entry *entry)
 {
-    struct slice cmdline = p->plan->config->cmdline.text;
-    return loader_write_acpi(p, errors) && loader_write(p, GDT_AT, gdt, sizeof gdt, "GDT", errors) &&
-           (cmdline.length == 0 || loader_write(p, CMDLINE_AT, cmdline.at, cmdline.length, "command line", errors)) &&
-           zero_page_write(p, l, errors);
+    struct slice cmdline = w->p->plan->config->cmdline.text;
+    loader_write_acpi(w);
+    loader_write(w, GDT_AT, gdt, sizeof gdt, "GDT");
+    loader_write(w, CMDLINE_AT, cmdline.at, cmdline.length, "command line");
+    zero_page_write(w, l);
+    entry->gpr[GPR_RSI] = ZERO_PAGE_AT;
 }
 
-bool loader_linux_load(const struct partition *p, struct vcpu_entry *entry, struct sink *errors)
-{
-    struct linux_layout layout;
-    if (!decode(p->plan, p->machine, errors, &layout))
-        return false;
-    if (!loader_image_copy(&layout.kernel, layout.code, gpa(layout.memory.base)))
-        return false;
-    if (layout.initrd_memory.size != 0 &&
-        !loader_image_copy(&layout.initrd, (struct range){0, layout.initrd_memory.size},
-                           gpa(layout.initrd_memory.base)))
-        return false;
-    if (!low_memory_write(p, &layout, errors))
-        return false;
-    *entry = loader_flat_entry(layout.memory.base);
-    entry->gpr[GPR_RSI] = ZERO_PAGE_AT; /* EBX, EBP and EDI must be 0 */
-    return true;
-}
+const struct loader_protocol loader_linux = {decode, write};

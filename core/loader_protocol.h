@@ -1,14 +1,11 @@
 /*
  * What the boot protocols have in common, and how core/loader.c calls each. Private to the loaders.
- *
- * Each protocol decodes the image and decides where everything goes without writing (check), and only then writes
- * (load).
  */
 #pragma once
 
-#include "core/e820.h"
+#include "core/acpi_tables.h"
 #include "core/loader.h"
-#include "core/loader_image.h"
+#include "core/loader_layout.h"
 
 /* Selectors of the flat segments a guest starts with. Linux asks for these ("32-bit boot protocol"), others do not
  * care. */
@@ -23,50 +20,33 @@ enum {
  */
 enum { LOADER_STRINGS_MAX = CONFIG_MAX_SIZE + 1 + CONFIG_MAX_MODULES };
 
-/* The range an image may be loaded to: RAM above the first MiB (which holds what the loader itself writes), below 4
- * GiB. */
-static inline struct range loader_image_area(const struct plan_partition *plan)
-{
-    uint64_t end = e820_low_ram_end(plan->config->memory);
-    return (struct range){1 * MIB, end > 1 * MIB ? end - 1 * MIB : 0};
-}
-
-/*
- * Writes the ACPI tables to GUEST_ACPI_BASE, and what restarts the machine to F000:FFF0. False with a line on `errors`
- * when the partition has no RAM there.
+/* Writes what the loaders themselves tell a guest. After the first failure, of which a line tells, it writes no more.
  */
-bool must_check loader_write_acpi(const struct partition *p, struct sink *errors);
+struct loader_writer {
+    const struct partition *p;
+    struct sink *errors;
+    uint32_t at; /* guest-physical: where the next string goes */
+    bool failed;
+};
 
-/* partition_write that says what failed to go where. */
-bool must_check loader_write(const struct partition *p, uint64_t to, const void *from, size_t size, const char *what,
-                             struct sink *errors);
+void loader_write(struct loader_writer *w, uint64_t to, const void *from, size_t size, const char *what);
 
-/* A start in 32-bit protected mode at `rip`, general registers zero. */
-static inline struct vcpu_entry loader_flat_entry(uint64_t rip)
-{
-    return (struct vcpu_entry){
-        .mode = VCPU_MODE_FLAT32, .cs_selector = LOADER_CODE_SELECTOR, .ds_selector = LOADER_DATA_SELECTOR, .rip = rip};
-}
+/* Writes `text` where `at` is and moves that behind its terminator, which zeroed RAM has already. Returns where it was.
+ */
+uint32_t loader_write_string(struct loader_writer *w, struct slice text);
 
-bool must_check loader_linux_check(const struct plan_partition *plan, const struct machine *machine,
-                                   struct sink *errors);
-bool must_check loader_linux_load(const struct partition *p, struct vcpu_entry *entry, struct sink *errors);
+/* Writes the ACPI tables to GUEST_ACPI_BASE, and what restarts the machine to F000:FFF0. */
+void loader_write_acpi(struct loader_writer *w);
 
-bool must_check loader_multiboot1_check(const struct plan_partition *plan, const struct machine *machine,
-                                        struct sink *errors);
-bool must_check loader_multiboot1_load(const struct partition *p, struct vcpu_entry *entry, struct sink *errors);
+struct loader_protocol {
+    /* Fills program and modules from the kernel, which is open. False with a line on its errors; nothing is written. */
+    bool (*decode)(struct loader_layout *l);
+    /*
+     * Writes all but the images, and changes `entry`, which is a start in 32-bit protected mode at the program's entry
+     * with general registers zero. NULL: there is nothing else.
+     */
+    void (*write)(struct loader_writer *w, const struct loader_layout *l, struct vcpu_entry *entry);
+};
 
-bool must_check loader_multiboot2_check(const struct plan_partition *plan, const struct machine *machine,
-                                        struct sink *errors);
-bool must_check loader_multiboot2_load(const struct partition *p, struct vcpu_entry *entry, struct sink *errors);
-
-bool must_check loader_pvh_check(const struct plan_partition *plan, const struct machine *machine, struct sink *errors);
-bool must_check loader_pvh_load(const struct partition *p, struct vcpu_entry *entry, struct sink *errors);
-
-bool must_check loader_firmware_check(const struct plan_partition *plan, const struct machine *machine,
-                                      struct sink *errors);
-bool must_check loader_firmware_load(const struct partition *p, struct vcpu_entry *entry, struct sink *errors);
-
-bool must_check loader_flat_check(const struct plan_partition *plan, const struct machine *machine,
-                                  struct sink *errors);
-bool must_check loader_flat_load(const struct partition *p, struct vcpu_entry *entry, struct sink *errors);
+extern const struct loader_protocol loader_linux, loader_multiboot1, loader_multiboot2, loader_pvh, loader_firmware,
+    loader_flat;

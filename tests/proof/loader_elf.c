@@ -1,8 +1,7 @@
 /* ELF headers, program headers and notes: any bytes, in a module of any size at any address. */
 #include "tests/proof/loader.h"
-#include "core/loader_protocol.h"
 #include "core/loader_elf.c"
-#include "core/loader_program.c"
+#include "core/loader_layout.c"
 
 int main(void)
 {
@@ -13,7 +12,7 @@ int main(void)
     struct range low = {PAGE_SIZE, MIB};
     uint64_t out;
     if (loader_elf_decode(&image, &program))
-        (void)!loader_program_check(&image, &program, low, loader_image_area(&partition), &out);
+        (void)!program_check(&image, &program, low, loader_image_area(&partition), &out);
     (void)!loader_elf_note_find(&image, "Xen", (uint32_t)unknown_64(), &out);
     return 0;
 }

@@ -4,7 +4,10 @@
 
 int main(void)
 {
-    loader_unknown();
-    (void)!loader_linux_check(&partition, &machine, &sink);
+    static struct loader_layout layout;
+    if (!loader_unknown_image(&layout.kernel))
+        return 0;
+    layout.machine = &machine;
+    (void)!decode(&layout);
     return 0;
 }

@@ -1,6 +1,6 @@
 /* Multiboot1 headers: any bytes, in a module of any size at any address. */
 #include "tests/proof/loader.h"
-#include "core/loader_multiboot1.c"
+#include "core/loader_multiboot_header.c"
 
 /* Has a proof of its own. */
 bool loader_elf_decode(const struct loader_image *image, struct loader_program *out) { return unknown_bool(); }
@@ -11,6 +11,6 @@ int main(void)
     struct loader_image image;
     if (!loader_unknown_image(&image))
         return 0;
-    (void)!program_decode(&image, &program);
+    (void)!loader_multiboot1_decode(&image, &program);
     return 0;
 }

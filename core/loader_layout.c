@@ -1,5 +1,5 @@
-/* Checking a program against image and memory, and copying it. */
-#include "core/loader_program.h"
+/* Checking a layout against images and memory, and copying it. */
+#include "core/loader_layout.h"
 
 static bool segment_check(const struct loader_image *image, uint32_t number, const struct loader_segment *segment,
                           struct range low, struct range area)
@@ -26,7 +26,8 @@ static bool overlap_check(const struct loader_image *image, const struct loader_
     return true;
 }
 
-bool loader_program_check(const struct loader_image *image, const struct loader_program *program, struct range low,
+/* Sets *end to the first address after what is in `area`. */
+static bool program_check(const struct loader_image *image, const struct loader_program *program, struct range low,
                           struct range area, uint64_t *end)
 {
     bool entry_found = false;
@@ -46,12 +47,45 @@ bool loader_program_check(const struct loader_image *image, const struct loader_
     return true;
 }
 
-bool loader_program_copy(const struct loader_image *image, const struct loader_program *program)
+bool loader_module_open(struct loader_layout *l, uint32_t index)
 {
-    for (uint32_t i = 0; i < program->count; i++) {
-        const struct loader_segment *segment = &program->segments[i];
-        if (segment->file.size != 0 && !loader_image_copy(image, segment->file, gpa(segment->memory.base)))
+    return loader_image_open(l->kernel.plan, l->machine, l->kernel.plan->modules[index], "module", l->kernel.errors,
+                             &l->modules[index].image);
+}
+
+bool loader_layout_finish(struct loader_layout *l, struct range low)
+{
+    struct range area = loader_image_area(l->kernel.plan);
+    uint64_t area_end = range_end(area), next;
+    if (!program_check(&l->kernel, &l->program, low, area, &next))
+        return false;
+    l->module_count = l->kernel.plan->config->module_count;
+    /* All is below 4 GiB, so that rounding up and adding what fits cannot wrap. */
+    for (uint32_t i = 0; i < l->module_count; i++) {
+        struct loader_module *module = &l->modules[i];
+        if (!loader_module_open(l, i))
             return false;
+        uint64_t size = module->image.range.size;
+        if (!align_up(next, PAGE_SIZE, &module->at) || module->at > area_end || size > area_end - module->at)
+            return loader_image_error(&module->image, "does not fit: %lu bytes, there are %lu between 0x%lx and 0x%lx",
+                                      size, module->at < area_end ? area_end - module->at : 0, module->at, area_end);
+        next = module->at + size;
     }
+    return true;
+}
+
+static bool copy(const struct loader_image *image, struct range part, uint64_t to)
+{
+    return part.size == 0 || loader_image_copy(image, part, gpa(to));
+}
+
+bool loader_layout_copy(const struct loader_layout *l)
+{
+    for (uint32_t i = 0; i < l->program.count; i++)
+        if (!copy(&l->kernel, l->program.segments[i].file, l->program.segments[i].memory.base))
+            return false;
+    for (uint32_t i = 0; i < l->module_count; i++)
+        if (!copy(&l->modules[i].image, (struct range){0, l->modules[i].image.range.size}, l->modules[i].at))
+            return false;
     return true;
 }
