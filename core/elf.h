@@ -34,59 +34,22 @@ struct elf_ident {
 } __attribute__((packed));
 static_assert(sizeof(struct elf_ident) == 24, "ELF identification");
 
-struct elf32_header {
-    struct elf_ident ident;
-    uint32_t entry;
-    uint32_t phoff;
-    uint32_t shoff;
-    uint32_t flags;
-    uint16_t ehsize;
-    uint16_t phentsize;
-    uint16_t phnum;
-    uint16_t shentsize;
-    uint16_t shnum;
-    uint16_t shstrndx;
-} __attribute__((packed));
-static_assert(offsetof(struct elf32_header, phnum) == 44 && sizeof(struct elf32_header) == 52, "ELF32 header");
+/*
+ * What comes after differs by class: addresses, offsets and sizes are words of 4 or 8 bytes. The header's follow the
+ * identification, a program header's its type.
+ */
+enum { ELF_ENTRY, ELF_PHOFF, ELF_HEADER_WORDS };
+enum { ELF_OFFSET, ELF_VADDR, ELF_PADDR, ELF_FILESZ, ELF_MEMSZ, ELF_SEGMENT_WORDS };
 
-struct elf64_header {
-    struct elf_ident ident;
-    uint64_t entry;
-    uint64_t phoff;
-    uint64_t shoff;
-    uint32_t flags;
-    uint16_t ehsize;
-    uint16_t phentsize;
-    uint16_t phnum;
-    uint16_t shentsize;
-    uint16_t shnum;
-    uint16_t shstrndx;
-} __attribute__((packed));
-static_assert(offsetof(struct elf64_header, phnum) == 56 && sizeof(struct elf64_header) == 64, "ELF64 header");
-
-struct elf32_segment {
-    uint32_t type;
-    uint32_t offset;
-    uint32_t vaddr;
-    uint32_t paddr;
-    uint32_t filesz;
-    uint32_t memsz;
-    uint32_t flags;
-    uint32_t align;
-} __attribute__((packed));
-static_assert(offsetof(struct elf32_segment, memsz) == 20 && sizeof(struct elf32_segment) == 32, "ELF32 segment");
-
-struct elf64_segment {
-    uint32_t type;
-    uint32_t flags;
-    uint64_t offset;
-    uint64_t vaddr;
-    uint64_t paddr;
-    uint64_t filesz;
-    uint64_t memsz;
-    uint64_t align;
-} __attribute__((packed));
-static_assert(offsetof(struct elf64_segment, memsz) == 40 && sizeof(struct elf64_segment) == 56, "ELF64 segment");
+struct elf_class {
+    uint8_t word; /* bytes; also where a program header's words begin, behind its type */
+    uint8_t header_size;
+    uint8_t phentsize_at; /* 16 bits, and so the next */
+    uint8_t phnum_at;
+    uint8_t segment_size;
+    uint8_t align_at; /* a word of a program header */
+    uint8_t machine;  /* which CPU we take files of this class for */
+};
 
 /* "Note Section": the name and then the descriptor follow, each padded to the segment's alignment. */
 struct elf_note {

@@ -2,9 +2,9 @@
  * The multiboot1 loader, ELF and address fields: the input is the kernel. The ELF headers are read once more here and
  * each segment compared with guest RAM.
  */
-#include "core/elf.h"
 #include "core/multiboot1.h"
 #include "tests/fuzz/loader_promises.h"
+#include "tests/unit/elf_image.h"
 
 enum { KERNEL_MAX = 64 * 1024, MODULES_MAX = 3 };
 

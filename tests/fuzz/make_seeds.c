@@ -9,9 +9,9 @@
 #include <string.h>
 #include <sys/stat.h>
 
-#include "core/elf.h"
 #include "core/multiboot1.h"
 #include "core/multiboot2.h"
+#include "tests/unit/elf_image.h"
 
 enum { SEED_MAX = 4096 };
 

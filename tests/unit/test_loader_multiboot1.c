@@ -13,8 +13,8 @@
 
 #include "core/acpi_tables.h"
 #include "core/coreboot_table.h"
-#include "core/elf.h"
 #include "core/multiboot1.h"
+#include "tests/unit/elf_image.h"
 #include "tests/unit/fake_guest.h"
 
 #define MEMORY     (4 * MIB)

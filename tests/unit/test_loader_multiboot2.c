@@ -12,8 +12,8 @@
 
 #include "core/acpi_format.h"
 #include "core/acpi_tables.h"
-#include "core/elf.h"
 #include "core/multiboot2.h"
+#include "tests/unit/elf_image.h"
 #include "tests/unit/fake_guest.h"
 
 #define MEMORY     (4 * MIB)

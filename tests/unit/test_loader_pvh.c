@@ -11,8 +11,8 @@
 
 #include "core/acpi_tables.h"
 #include "core/e820.h"
-#include "core/elf.h"
 #include "core/pvh.h"
+#include "tests/unit/elf_image.h"
 #include "tests/unit/fake_guest.h"
 
 #define MEMORY     (4 * MIB)
