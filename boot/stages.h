@@ -6,11 +6,7 @@
 /* The first: what all others are counted from. */
 void stages_begin(void);
 
-/*
- * The stage of that name is over; what was said in it is drawn on the screen. `name` is one word and stays the
- * caller's; more than STAGES_MAX are not kept.
- */
-enum { STAGES_MAX = 10 };
+/* The stage of that name is over; what was said in it is drawn on the screen. `name` is one word. */
 void stages_over(const char *name);
 
 /* One log line: "boot: entered at TSC 1000; ticks from there: console 20, machine 3000". */
