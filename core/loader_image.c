@@ -34,41 +34,13 @@ bool loader_image_read(const struct loader_image *image, uint64_t offset, void *
     return true;
 }
 
-/* What of `target` (guest-physical) one chunk holds. */
-static struct range in_chunk(const struct plan_chunk *chunk, struct range target)
-{
-    return range_intersect(target, (struct range){chunk->gpa.raw, chunk->size});
-}
-
-/* Whether every byte of `target` is RAM; the plan's chunks do not overlap, so the parts add up. */
-static bool is_ram(const struct plan_partition *plan, struct range target)
-{
-    uint64_t found = 0;
-    for (uint32_t i = 0; i < plan->chunk_count; i++)
-        found += in_chunk(&plan->chunks[i], target).size;
-    return found == target.size;
-}
-
 bool loader_image_copy(const struct loader_image *image, struct range part, gpa_t to)
 {
-    const struct plan_partition *plan = image->plan;
-    struct range target = {to.raw, part.size};
     if (!holds(image, part))
         return loader_image_error(image, "has %lu bytes, expected %lu at offset 0x%lx", image->range.size, part.size,
                                   part.base);
-    if (!range_valid(target) || !is_ram(plan, target))
+    if (!plan_copy(image->plan, to, hpa(image->range.base + part.base), part.size))
         return loader_image_error(image, "does not fit: no RAM for %lu bytes at 0x%lx", part.size, to.raw);
-
-    uint64_t source = image->range.base + part.base;
-    for (uint32_t i = 0; i < plan->chunk_count; i++) {
-        struct range piece = in_chunk(&plan->chunks[i], target);
-        hpa_t ram;
-        if (piece.size == 0)
-            continue;
-        if (!plan_translate(plan, gpa(piece.base), piece.size, &ram))
-            return loader_image_error(image, "does not fit: no RAM at 0x%lx", piece.base);
-        phys_copy(ram, hpa(source + (piece.base - target.base)), piece.size);
-    }
     return true;
 }
 

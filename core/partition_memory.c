@@ -60,3 +60,19 @@ bool partition_write(const struct partition *p, gpa_t to, const void *from, size
 {
     return pass(p->plan, to, size, NULL, NULL) && pass(p->plan, to, size, NULL, from);
 }
+
+bool plan_copy(const struct plan_partition *partition, gpa_t to, hpa_t from, uint64_t size)
+{
+    if (!pass(partition, to, size, NULL, NULL))
+        return false;
+    for (uint64_t done = 0; done < size;) {
+        hpa_t where;
+        uint64_t left;
+        if (!find(partition, to.raw + done, &where, &left))
+            return false;
+        uint64_t piece = left < size - done ? left : size - done;
+        phys_copy(where, hpa(from.raw + done), piece);
+        done += piece;
+    }
+    return true;
+}

@@ -97,3 +97,6 @@ void plan_print(const struct plan *plan, const struct machine *machine, struct s
 
 /* Translates into the partition's RAM; false when [gpa, gpa + size) is not wholly in one chunk of it. */
 bool must_check plan_translate(const struct plan_partition *partition, gpa_t address, uint64_t size, hpa_t *out);
+
+/* Copies host memory into the partition's RAM; may cross chunks. False, nothing copied, when a byte of it is not RAM. */
+bool must_check plan_copy(const struct plan_partition *partition, gpa_t to, hpa_t from, uint64_t size);
