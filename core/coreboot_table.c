@@ -20,8 +20,7 @@ static uint16_t internet_checksum(const void *bytes, size_t size)
 size_t coreboot_table_build(const struct e820_map *map, struct coreboot_table *out)
 {
     memset(out, 0, sizeof *out);
-    for (uint32_t i = 0; i < map->count; i++)
-        out->memory[i] = (struct coreboot_memory){map->entries[i].base, map->entries[i].size, map->entries[i].kind};
+    memcpy(out->memory, map->entries, map->count * sizeof map->entries[0]);
     uint32_t size = (uint32_t)(sizeof out->record + map->count * sizeof out->memory[0]);
     out->record = (struct coreboot_record){COREBOOT_TAG_MEMORY, size};
     out->header.header_size = sizeof out->header;

@@ -24,20 +24,13 @@ struct coreboot_record {
 } __attribute__((packed));
 static_assert(sizeof(struct coreboot_record) == 8, "coreboot record");
 
-enum { COREBOOT_TAG_MEMORY = 1 }; /* a struct coreboot_memory follows, as often as the size says */
-
-struct coreboot_memory {
-    uint64_t base;
-    uint64_t size;
-    uint32_t kind; /* as in E820 */
-} __attribute__((packed));
-static_assert(sizeof(struct coreboot_memory) == 20, "coreboot memory range");
+enum { COREBOOT_TAG_MEMORY = 1 }; /* entries as in E820 follow, as many as the size says */
 
 /* Header and one record with the partition's memory map. */
 struct coreboot_table {
     struct coreboot_header header;
     struct coreboot_record record;
-    struct coreboot_memory memory[E820_MAX_ENTRIES];
+    struct e820_entry memory[E820_MAX_ENTRIES];
 } __attribute__((packed));
 
 /* Fills `out` from the map. Returns its bytes. */

@@ -95,6 +95,13 @@ AT(later, LINUX_HEADER_NEEDED_END);
 #undef AT
 static_assert(sizeof(struct linux_setup_header) == LINUX_HEADER_LIMIT - LINUX_HEADER_OFFSET, "setup header");
 
+/* Bytes of the real-mode code, with the boot sector; the protected-mode code follows. */
+static inline uint32_t linux_setup_size(const struct linux_setup_header *header)
+{
+    uint32_t sectors = header->setup_sects != 0 ? header->setup_sects : LINUX_DEFAULT_SETUP_SECTORS;
+    return (sectors + 1) * LINUX_SECTOR;
+}
+
 enum { LINUX_E820_MAX = 128 };
 
 /* The zero page, struct boot_params: only what the loader fills has a name, the rest stays zero. */

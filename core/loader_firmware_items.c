@@ -46,12 +46,6 @@ static enum module_kind kind_of(const struct loader_image *module, struct linux_
     return MODULE_FILE;
 }
 
-static uint32_t setup_size(const struct linux_setup_header *header)
-{
-    uint32_t sectors = header->setup_sects != 0 ? header->setup_sects : LINUX_DEFAULT_SETUP_SECTORS;
-    return (sectors + 1) * LINUX_SECTOR;
-}
-
 static bool kernel_check(const struct loader_image *module, const struct linux_setup_header *header)
 {
     if (header->version < VERSION_WITH_CMDLINE || !(header->loadflags & LINUX_LOADED_HIGH))
@@ -59,9 +53,9 @@ static bool kernel_check(const struct loader_image *module, const struct linux_s
                                   "has boot protocol %u.%02u, loadflags 0x%x, expected 2.02 or later and a "
                                   "kernel that is loaded high",
                                   header->version >> 8, header->version & 0xffu, (unsigned)header->loadflags);
-    if (module->range.size <= setup_size(header))
+    if (module->range.size <= linux_setup_size(header))
         return loader_image_error(module, "is truncated: %lu bytes, its setup code alone has %u", module->range.size,
-                                  setup_size(header));
+                                  linux_setup_size(header));
     return true;
 }
 
@@ -137,7 +131,7 @@ static bool kernel_add(const struct partition *p, const struct loader_image *mod
                        const struct linux_setup_header *header)
 {
     struct slice cmdline = p->plan->config->cmdline.text;
-    uint32_t setup = setup_size(header);
+    uint32_t setup = linux_setup_size(header);
     uint32_t code = (uint32_t)module->range.size - setup;
     struct firmware_item parts[] = {
         {.key = ITEM_SETUP, .host = hpa(module->range.base), .size = setup},

@@ -59,8 +59,7 @@ static bool header_decode(struct loader_layout *l)
 static bool code_decode(const struct loader_layout *l, struct range *code)
 {
     const struct linux_setup_header *header = &l->header;
-    uint64_t sectors = header->setup_sects != 0 ? header->setup_sects : LINUX_DEFAULT_SETUP_SECTORS;
-    *code = (struct range){(sectors + 1) * LINUX_SECTOR, (uint64_t)header->syssize * LINUX_PARAGRAPH};
+    *code = (struct range){linux_setup_size(header), (uint64_t)header->syssize * LINUX_PARAGRAPH};
     if (code->size == 0)
         return loader_image_error(&l->kernel, "has no protected-mode code (syssize 0)");
     uint64_t there = l->kernel.range.size > code->base ? l->kernel.range.size - code->base : 0;
