@@ -52,13 +52,9 @@ bool discover_clock(struct machine *machine, struct sink *errors)
 
 void discover_print(const struct machine *machine, const struct multiboot2_info *extra, struct sink *out)
 {
-    uint64_t usable = 0;
-    for (uint32_t i = 0; i < machine->region_count; i++)
-        if (machine->regions[i].kind == MEMORY_USABLE)
-            usable += machine->regions[i].range.size;
     sink_print(out, "%s (%s), %u CPUs, %lu MiB usable, TSC %lu.%03lu MHz by %s, %u modules", cpu_brand(), cpu_vendor(),
-               machine->cpu_count, usable / MIB, machine->tsc_hz / 1000000, machine->tsc_hz / 1000 % 1000,
-               machine->tsc_told_by, machine->module_count);
+               machine->cpu_count, machine_usable(machine) / MIB, machine->tsc_hz / 1000000,
+               machine->tsc_hz / 1000 % 1000, machine->tsc_told_by, machine->module_count);
     if (extra->command_line.length != 0)
         sink_print(out, ", command line '%.*s'", (int)extra->command_line.length, extra->command_line.at);
     sink_print(out, "\n");

@@ -17,16 +17,6 @@ enum {
     TABLES_MORE = 5,    /* the upper two levels, firmware's places, the ends */
 };
 
-/* Bytes of usable memory: a partition that wants more is refused, and needs no tables. */
-static uint64_t memory_limit(const struct machine *machine)
-{
-    uint64_t sum = 0;
-    for (uint32_t i = 0; i < machine->region_count; i++)
-        if (machine->regions[i].kind == MEMORY_USABLE)
-            sum += machine->regions[i].range.size;
-    return sum;
-}
-
 static uint64_t pages_of(uint64_t bytes) { return (bytes + PAGE_SIZE - 1) / PAGE_SIZE; }
 static uint64_t loose(uint64_t bytes) { return bytes + HEAP_ALIGNMENT; }
 
@@ -58,8 +48,9 @@ uint64_t partitions_memory_bound(const struct config *config, const struct machi
 {
     uint64_t pages = SHARED_PAGES + ragged_tables(machine) + machine->cpu_count * (uint64_t)CPU_PAGES +
                      machine->cpu_count / CPUS_PER_TABLE;
+    /* A partition that wants more than there is will be refused, and needs no tables. */
     for (uint32_t i = 0; i < config->partition_count; i++)
-        if (!config->partitions[i].refused && config->partitions[i].memory <= memory_limit(machine))
+        if (!config->partitions[i].refused && config->partitions[i].memory <= machine_usable(machine))
             pages += partition_pages(&config->partitions[i], machine);
     return (pages + pages * PAGE_SIZE / PAGE_SIZE_2M) * PAGE_SIZE;
 }
@@ -77,23 +68,21 @@ static bool map_memory(struct partition *p, const struct backend *backend)
 
 static bool create_vcpus(struct partition *p, const struct backend *backend)
 {
-    struct local_apic *apics = p->plan->virtual_interrupts ? heap_alloc(p->vcpu_count * sizeof *apics) : NULL;
-    if (p->plan->virtual_interrupts && apics == NULL)
-        return false;
-    uint32_t *apic_ids = heap_alloc(p->vcpu_count * sizeof *apic_ids + p->vcpu_count * sizeof *p->vcpus);
-    if (apic_ids == NULL)
+    bool virtual_interrupts = p->plan->virtual_interrupts;
+    struct local_apic *apics = virtual_interrupts ? heap_alloc(p->vcpu_count * sizeof *apics) : NULL;
+    p->vcpus = heap_alloc(p->vcpu_count * (sizeof *p->vcpus + sizeof *p->apic_ids));
+    if ((virtual_interrupts && apics == NULL) || p->vcpus == NULL)
         return false;
     /* The ids lie behind the vCPUs: both are small and of one life. */
-    p->vcpus = (struct vcpu *)apic_ids;
-    apic_ids = (uint32_t *)(p->vcpus + p->vcpu_count);
+    uint32_t *apic_ids = (uint32_t *)(p->vcpus + p->vcpu_count);
     p->apic_ids = apic_ids;
     for (uint32_t i = 0; i < p->vcpu_count; i++) {
         struct vcpu *vcpu = &p->vcpus[i];
         vcpu->partition = p;
         vcpu->index = i;
         vcpu->cpu = p->plan->cpus[i];
-        vcpu->apic_id = apic_ids[i] = p->plan->virtual_interrupts ? i : p->machine->cpus[vcpu->cpu].apic_id;
-        if (p->plan->virtual_interrupts)
+        vcpu->apic_id = apic_ids[i] = virtual_interrupts ? i : p->machine->cpus[vcpu->cpu].apic_id;
+        if (virtual_interrupts)
             vcpu->apic = &apics[i];
         vcpu->state = VCPU_OFF;
         if (!backend->vcpu_create(vcpu))

@@ -6,15 +6,6 @@
 
 enum { MEMORY_NEEDED = 32 }; /* MiB: the hypervisor and one small guest */
 
-static uint64_t usable_memory(const struct machine *machine)
-{
-    uint64_t sum = 0;
-    for (uint32_t i = 0; i < machine->region_count; i++)
-        if (machine->regions[i].kind == MEMORY_USABLE)
-            sum += machine->regions[i].range.size;
-    return sum;
-}
-
 static void line(struct sink *out, const char *name, bool there, const char *without)
 {
     sink_print(out, "  %-24s %s%s%s\n", name, there ? "yes" : "no", there ? "" : ": ", there ? "" : without);
@@ -39,7 +30,7 @@ const struct backend *self_check(struct machine *machine, struct sink *out)
     line(out, "invariant TSC", caps->invariant_tsc, "guests' clocks drift when the CPU changes its speed");
     sink_print(out, "  %-24s ", "side channels closed by");
     side_doors_print(cpu_side_doors_read(), out);
-    uint64_t memory = usable_memory(machine) / MIB;
+    uint64_t memory = machine_usable(machine) / MIB;
     line(out, "memory", memory >= MEMORY_NEEDED, "less than 32 MiB are usable");
     if (good && memory >= MEMORY_NEEDED)
         return backend;

@@ -17,7 +17,6 @@ static void print_memory_row(struct sink *out, uint64_t base, uint64_t size)
 static void print_memory(const struct command_context *context, struct sink *out)
 {
     const struct machine *machine = context->machine;
-    uint64_t usable = 0;
     uint64_t owned = 0;
     print_memory_row(out, machine->hypervisor.base, machine->hypervisor.size);
     sink_print(out, "hypervisor\n");
@@ -37,10 +36,7 @@ static void print_memory(const struct command_context *context, struct sink *out
             owned += chunk->size;
         }
     }
-    for (uint32_t i = 0; i < machine->region_count; i++)
-        if (machine->regions[i].kind == MEMORY_USABLE)
-            usable += machine->regions[i].range.size;
-    sink_print_size(out, usable);
+    sink_print_size(out, machine_usable(machine));
     sink_print(out, " usable in this machine, ");
     sink_print_size(out, owned);
     sink_print(out, " owned by partitions\n");

@@ -100,5 +100,8 @@ bool must_check machine_reserve(struct machine *machine, struct range range);
 bool must_check machine_find_free(const struct machine *machine, uint64_t size, uint64_t floor, uint64_t ceiling,
                                   uint64_t *out);
 
+/* Bytes of usable memory, modules and the hypervisor among them. */
+uint64_t machine_usable(const struct machine *machine);
+
 /* The machine as text: a person's report, and the input of rf-check --machine. */
 void machine_print(const struct machine *machine, struct sink *out);

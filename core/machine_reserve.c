@@ -75,3 +75,12 @@ bool machine_find_free(const struct machine *machine, uint64_t size, uint64_t fl
     }
     return found;
 }
+
+uint64_t machine_usable(const struct machine *machine)
+{
+    uint64_t sum = 0;
+    for (uint32_t i = 0; i < machine->region_count; i++)
+        if (machine->regions[i].kind == MEMORY_USABLE)
+            sum += machine->regions[i].range.size;
+    return sum;
+}

@@ -288,6 +288,19 @@ static void find_and_reserve_agree(void **state)
 
 #define TEST(name) cmocka_unit_test_setup(name, setup)
 
+/* ---- sum ---- */
+
+static void sums_usable_memory(void **state)
+{
+    (void)state;
+    assert_int_equal(machine_usable(&machine), 0);
+    add_region(0, 640 * KIB, MEMORY_USABLE);
+    add_region(640 * KIB, 384 * KIB, MEMORY_RESERVED);
+    add_region(1 * MIB, 3 * GIB, MEMORY_USABLE);
+    add_region(3 * GIB + 1 * MIB, 64 * KIB, MEMORY_ACPI);
+    assert_int_equal(machine_usable(&machine), 3 * GIB + 640 * KIB);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -300,6 +313,7 @@ int main(void)
         TEST(reserve_refuses_what_is_not_in_one_usable_region),
         TEST(reserve_knows_the_end_of_its_table),
         TEST(find_and_reserve_agree),
+        TEST(sums_usable_memory),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
