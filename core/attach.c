@@ -2,6 +2,7 @@
 #include "core/attach.h"
 
 #include "core/cpu.h"
+#include "core/lifecycle.h"
 
 enum {
     ATTACH_PIECE = 256,   /* bytes of output moved in one go */
@@ -65,6 +66,8 @@ static bool move_output(struct attach *attach)
 static void tell_state(struct attach *attach)
 {
     struct partition *p = attach->partition;
+    if (!lifecycle_settled(p))
+        return;
     enum partition_state state = partition_state_now(p);
     uint32_t starts = __atomic_load_n(&p->starts, __ATOMIC_RELAXED);
     if (state == attach->state && starts == attach->starts)

@@ -151,6 +151,20 @@ static void stops_and_restarts_are_told(void **state)
     expect("\r\n[linux is running again; ");
 }
 
+/* The state changes a moment before the request for it is settled: the news waits for both. */
+static void news_waits_until_a_change_is_over(void **state)
+{
+    (void)state;
+    strcpy(linux_partition->reason, "powered off");
+    linux_partition->goal = GOAL_STOP;
+    linux_partition->state = PARTITION_STOPPED;
+    service(3);
+    expect_none("linux is");
+    linux_partition->goal = GOAL_NONE;
+    service(3);
+    expect("[linux is stopped: powered off; Ctrl-] returns]\r\n");
+}
+
 static void pausing_keeps_the_input(void **state)
 {
     (void)state;
@@ -208,6 +222,7 @@ int main(void)
         cmocka_unit_test_setup(nothing_is_lost_on_a_slow_wire, attached),
         cmocka_unit_test_setup(messages_come_in_lines_of_their_own, attached),
         cmocka_unit_test_setup(stops_and_restarts_are_told, attached),
+        cmocka_unit_test_setup(news_waits_until_a_change_is_over, attached),
         cmocka_unit_test_setup(pausing_keeps_the_input, attached),
         cmocka_unit_test(attaching_to_a_stopped_partition_says_so),
         cmocka_unit_test(a_partition_without_console_is_refused),
