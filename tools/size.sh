@@ -14,7 +14,7 @@ for room in boot core arch/x86_64 drivers; do
         { n++ }
         END { print n + 0 }')
     # shellcheck disable=SC2046
-    set -- $(find "$build/hv/$room" -name '*.o' | sort | xargs size | awk 'NR > 1 { t += $1; d += $2; b += $3 } END { print t + 0, d + 0, b + 0 }')
+    set -- $(echo "$files" | sed -n "s|\(.*\)\.c\$|$build/hv/\1.o|p; s|.*\.S\$|$build/hv/&.o|p" | xargs ls 2>/dev/null | xargs size | awk 'NR > 1 { t += $1; d += $2; b += $3 } END { print t + 0, d + 0, b + 0 }')
     # shellcheck disable=SC2086
     printf '%-14s %6d %8d %8d %8d %8d\n' "$room" "$(echo $files | wc -w)" "$lines" "$1" "$2" "$3"
 done | awk '{ print; files += $2; lines += $3; t += $4; d += $5; b += $6 }
