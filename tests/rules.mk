@@ -83,8 +83,11 @@ check-clang:
 	@$(MAKE) --no-print-directory -s BUILD=$(BUILD)/clang CC=clang $(BUILD)/clang/ringfence.elf guests
 	@echo "check-clang: builds without a warning"
 
-# All stages run even when one fails, so that one look shows everything.
+# All stages run even when one fails, so that one look shows everything. What they need is built on all CPUs before; what does
+# not build is told by its stage.
 test: deps-test
+	@mkdir -p $(BUILD)
+	@$(MAKE) --no-print-directory -k -j$(shell nproc) test-build >$(BUILD)/test-build.log 2>&1 || true
 	@$(MAKE) --no-print-directory -k unit check-clang fuzz-short system build-twice
 
 -include $(SYSTEM_LIB_O:.o=.d) $(SYSTEM_TESTS:%=$(BUILD)/launch/tests/system/%.d)
@@ -93,3 +96,7 @@ include tests/endurance/rules.mk
 include tests/fuzz/rules.mk
 include tests/coverage/rules.mk
 include tests/proof/rules.mk
+
+.PHONY: test-build
+test-build: $(UNIT_TESTS:%=$(BUILD)/unit/bin/%) $(FUZZ_BIN) $(SYSTEM_BIN) $(BUILD)/rf-check $(BUILD)/ringfence.elf check-clang \
+            $(GUEST_ELFS)

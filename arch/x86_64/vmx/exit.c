@@ -136,6 +136,7 @@ static const struct {
     [VMX_REASON_APIC_WRITE] = {EXIT_APIC_WRITTEN, 0},
     [VMX_REASON_ENCLS] = {EXIT_INSTRUCTION, VECTOR_UD},
 };
+_Static_assert(EXIT_KICK == 0, "the kind of a reason that the table leaves out");
 
 /* What an exit of a kind comes with. False: dealt with. */
 static bool details_decode(struct vcpu *vcpu, struct exit *exit, unsigned kind)
