@@ -131,7 +131,7 @@ static void read_pm_timer(struct acpi_reader *reader, const struct acpi_table *f
         return;
     phys_read(hpa(fadt->address + FADT_PM_TIMER), fixed, sizeof fixed);
     uint32_t port = load32(fixed);
-    if ((load32(fixed + FADT_FLAGS - FADT_PM_TIMER) & FADT_HARDWARE_REDUCED) == 0 &&
+    if ((load32(fixed + (FADT_FLAGS - FADT_PM_TIMER)) & FADT_HARDWARE_REDUCED) == 0 &&
         fixed[FADT_PM_TIMER_LENGTH - FADT_PM_TIMER] == 4 && port <= UINT16_MAX)
         reader->out->pm_timer_port = (uint16_t)port;
 }

@@ -28,7 +28,8 @@ static bool device_access(void *context, struct bus_access *access)
     }
     if (!exit_memory_is_lenient(vcpu))
         return false;
-    /* Registers change only after the access (core/mmio.c): the backend may look at them anew for the words about it. */
+    /* Registers change only after the access (core/mmio.c): the backend may look at them anew for the words about it.
+     */
     struct exit nobody = {.kind = EXIT_MEMORY, .address = access->address, .write = access->write};
     if (!access->write)
         access->value = bus_all_ones(access->size);

@@ -45,8 +45,7 @@ static void caches_start(struct vcpu *vcpu)
 {
     struct cpuid_guest guest = exit_cpuid_guest(vcpu, 0);
     cpuid_cache_fill(&vcpu->cpuid, &guest, cpu_cpuid);
-    msr_cache_fill(&vcpu->msr,
-                   vcpu->apic != NULL ? vcpu->apic->base : msr_apic_base(vcpu->index == 0));
+    msr_cache_fill(&vcpu->msr, vcpu->apic != NULL ? vcpu->apic->base : msr_apic_base(vcpu->index == 0));
 }
 
 static void vcpu_start(struct vcpu *vcpu, const struct backend *backend, const struct vcpu_entry *entry)

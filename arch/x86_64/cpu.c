@@ -173,7 +173,8 @@ uint64_t cpu_cr4_known(void)
     return known(0x7bf, rows, array_size(rows));
 }
 
-/* APM vol. 2, "Extended Feature Enable Register (EFER)". LMSLE, bit 13: which CPUs have it cannot be told from CPUID. */
+/* APM vol. 2, "Extended Feature Enable Register (EFER)". LMSLE, bit 13: which CPUs have it cannot be told from CPUID.
+ */
 uint64_t cpu_efer_known(void)
 {
     static const struct known_bit rows[] = {

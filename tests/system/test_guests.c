@@ -211,8 +211,8 @@ static void test_ipxe(void **state)
 }
 
 /*
- * All of its tests, once, over all of its memory. Two of them wait 80 seconds of the guest's each: where the clock counts
- * instructions, a second of few instructions makes that short.
+ * All of its tests, once, over all of its memory. Two of them wait 80 seconds of the guest's each: where the clock
+ * counts instructions, a second of few instructions makes that short.
  */
 static void test_memtest(void **state)
 {

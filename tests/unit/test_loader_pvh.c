@@ -275,10 +275,17 @@ static void says_which_page_is_missing(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(starts_at_the_notes_entry),  TEST(takes_a_note_of_32_bits), TEST(tells_memory_cmdline_and_rsdp),
-        TEST(hands_over_modules),         TEST(refuses_a_missing_note),  TEST(refuses_damaged_notes),
-        TEST(refuses_an_entry_outside),   TEST(refuses_other_files),     TEST(takes_as_much_text_as_a_configuration_has),
-        TEST(says_which_page_is_missing), TEST(says_what_has_no_ram),
+        TEST(starts_at_the_notes_entry),
+        TEST(takes_a_note_of_32_bits),
+        TEST(tells_memory_cmdline_and_rsdp),
+        TEST(hands_over_modules),
+        TEST(refuses_a_missing_note),
+        TEST(refuses_damaged_notes),
+        TEST(refuses_an_entry_outside),
+        TEST(refuses_other_files),
+        TEST(takes_as_much_text_as_a_configuration_has),
+        TEST(says_which_page_is_missing),
+        TEST(says_what_has_no_ram),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -19,7 +19,10 @@ static void print_registers(const struct vcpu *vcpu, const struct vmcb_save *s, 
 
 static void print_segments(const struct vmcb_save *save, struct sink *out)
 {
-#define ROW(name) {#name, offsetof(struct vmcb_save, name)}
+#define ROW(name)                                                                                                      \
+    {                                                                                                                  \
+#name, offsetof(struct vmcb_save, name)                                                                        \
+    }
     static const struct {
         char name[5];
         uint8_t offset;

@@ -84,7 +84,8 @@ static const char *event(uint64_t event)
         return NULL;
     case SVM_EVENT_EXCEPTION:
         RULE(vector != VECTOR_NMI, "the injected exception has vector 2, which is the NMI and not an exception");
-        RULE(vector < EXCEPTIONS && ((EXCEPTION_VECTORS >> vector) & 1), "the injected exception's vector is no exception");
+        RULE(vector < EXCEPTIONS && ((EXCEPTION_VECTORS >> vector) & 1),
+             "the injected exception's vector is no exception");
         return NULL;
     default:
         return "the injected event has a reserved type";

@@ -11,9 +11,9 @@
 #include "core/fast_memory.h"
 
 /* "IOIO Intercept Information": string, REP, and the sizes as three bits of which the first is one byte's. */
-#define IO_KIND        0x7cu
-#define IO_BYTE        0x10u
-#define NPF_KIND       (SVM_NPF_FINAL | SVM_NPF_WRITE | SVM_NPF_FETCH)
+#define IO_KIND  0x7cu
+#define IO_BYTE  0x10u
+#define NPF_KIND (SVM_NPF_FINAL | SVM_NPF_WRITE | SVM_NPF_FETCH)
 
 enum { MAX_INSTRUCTION = 15 };
 

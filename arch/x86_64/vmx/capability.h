@@ -13,7 +13,7 @@ struct vmx_allowed {
 };
 
 struct vmx_capability {
-    uint64_t basic; /* its low half is the revision that begins each region */
+    uint64_t basic;                     /* its low half is the revision that begins each region */
     uint8_t physical_bits, linear_bits; /* of addresses; linear: 48 or 57 */
     struct vmx_allowed pin, processor, secondary, exit, entry;
     uint64_t misc;
