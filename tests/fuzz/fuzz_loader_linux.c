@@ -83,13 +83,16 @@ static void require_loaded(uint64_t initrd_size, uint64_t cmdline_length)
     fake_guest_read(entry->gpr[GPR_RSI], &page, sizeof page);
     const struct linux_setup_header *h = &page.header;
     uint64_t sectors = h->setup_sects != 0 ? h->setup_sects : LINUX_DEFAULT_SETUP_SECTORS;
-    uint64_t code = (uint64_t)h->syssize * LINUX_PARAGRAPH;
+    uint64_t promised = (uint64_t)h->syssize * LINUX_PARAGRAPH;
     uint64_t offset = (sectors + 1) * LINUX_SECTOR;
+    require(offset < module->range.size);
+    uint64_t there = module->range.size - offset;
+    uint64_t code = promised < there ? promised : there; /* an image may end within the last paragraph */
     struct range kernel = {h->code32_start, h->init_size > code ? h->init_size : code};
 
     require(entry->gpr[GPR_RBX] == 0 && entry->gpr[GPR_RBP] == 0 && entry->gpr[GPR_RDI] == 0);
     require(h->code32_start == entry->rip && kernel.base >= MIB && h->type_of_loader == LINUX_LOADER_UNDEFINED);
-    require(offset + code <= module->range.size && h->setup_data == 0);
+    require(promised - code < LINUX_PARAGRAPH && h->setup_data == 0);
     require(range_includes((struct range){MIB, fake_guest.config.memory - MIB}, kernel));
     require_guest_has(kernel.base, fake_phys_at(module->range.base + offset, code), code);
     require_initrd(h, kernel, initrd_size);
