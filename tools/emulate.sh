@@ -10,7 +10,8 @@
 # second of Bochs's machine has (default 100000000): with fewer of them an hour of the machine's time takes less of this
 # computer's, and its CPUs are slower. RINGFENCE_THREADS is how many of the CPUs are hyperthreads of one core (default 1;
 # CPUS is a multiple of it). RINGFENCE_LACKS is a part that QEMU's machine shall not have, as its option -machine calls it
-# ("pit"). ENGINE:
+# ("pit"). RINGFENCE_BOCHS_ERRORS is what Bochs does with what it takes for a guest's mistakes: report (into its log, the
+# default) or ignore. ENGINE:
 #
 #   kvm             QEMU with this computer's own VT-x or AMD-V
 #   bochs-vmx       Bochs with VT-x, one tick of the clock an instruction
@@ -77,6 +78,7 @@ ata0-master: type=cdrom, path="$iso", status=inserted
 boot: cdrom
 com1: enabled=1, mode=socket-client, dev=localhost:$port
 log: bochs.log
+error: action=${RINGFENCE_BOCHS_ERRORS:-report}
 panic: action=fatal
 clock: sync=none, time0=946681200
 port_e9_hack: enabled=1
