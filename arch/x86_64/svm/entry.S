@@ -9,8 +9,8 @@
  * it answers with the guest's FS, GS and TR still loaded; for C the host's are loaded in between. Its budget, in instructions
  * from the guest's own to the guest's next, which `make bench` checks:
  *     hypercall 0   30      CPUID, cached leaf   41      RDMSR, WRMSR of a constant   44, 37
- *     by way of C (svm/fast_exit.c): UART byte   101 to 130    IOAPIC register   about 290
- *     local APIC model: end of interrupt   138    TSC deadline   156    its interrupt   about 290
+ *     by way of C (svm/fast_exit.c): UART byte   101 to 130    IOAPIC register   282
+ *     local APIC model: end of interrupt   139    TSC deadline   141
  */
 #include "arch/x86_64/registers.h"
 #include "offsets.h"

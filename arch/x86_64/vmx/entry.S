@@ -8,9 +8,9 @@
  * The fast path answers the hottest exits before anything general is touched: the registers that it does not use stay the guest's.
  * Its budget, in instructions from the guest's own to the guest's next, which `make bench` checks:
  *     hypercall 0   40      CPUID, cached leaf   48      RDMSR, WRMSR of a constant   51, 42
- *     by way of C (vmx/fast_exit.c): UART byte   90 to 119    IPI   86    IOAPIC register   about 295
- *     local APIC model: end of interrupt   132    TSC deadline   140    its interrupt   about 210
- *     where the CPU takes vectors by itself (vmx/virtual_apic.c): end of interrupt   no exit    HLT   about 90
+ *     by way of C (vmx/fast_exit.c): UART byte   92 to 120    IPI   90    IOAPIC register   290
+ *     local APIC model: end of interrupt   123    TSC deadline   125
+ *     where the CPU takes vectors by itself (vmx/virtual_apic.c): end of interrupt   no exit    HLT   95
  */
 #include "offsets.h"
 #include "arch/x86_64/registers.h"
