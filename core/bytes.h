@@ -22,7 +22,15 @@ struct slice {
 
 /*@ predicate slice_readable(struct slice s) = s.length == 0 || \valid_read(s.at + (0 .. s.length - 1)); */
 
+static inline struct slice slice_of(const char *text) { return (struct slice){text, strlen(text)}; }
+
 bool slice_equals(struct slice s, const char *text);
+
+/* Index of the first `byte` from index `from` on, or the length. */
+/*@ requires slice_readable(s) && from <= s.length;
+    assigns \nothing;
+    ensures from <= \result <= s.length; */
+size_t slice_find(struct slice s, size_t from, char byte);
 
 /* Copies at most size - 1 characters and terminates; returns false when it had to cut. */
 bool slice_copy(struct slice s, char *to, size_t size);

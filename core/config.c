@@ -25,7 +25,7 @@ static void set_version(struct config_parser *parser, struct config_text value)
 _Static_assert(CONFIG_VERSION == 1, "set_version compares with its text");
 
 enum { KEY_VERSION };
-static const struct config_key top_keys[] = {[KEY_VERSION] = {"version", set_version, FOR_EVERY_BOOT, false, NULL}};
+static const struct config_key top_keys[] = {[KEY_VERSION] = {"version", .set = set_version}};
 const struct config_keys config_top_keys = {"the part before the first section", array_size(top_keys), top_keys};
 
 void config_defaults(struct config *config)
@@ -34,6 +34,21 @@ void config_defaults(struct config *config)
     config->console_port = 0x3f8;
     config->console_baud = 115200;
     config->escape = 0x1d;
+}
+
+/* Index of the key with that name, or the count. */
+/*@ requires keys_readable(keys) && slice_readable(name);
+    assigns \nothing;
+    ensures \result <= keys->count; */
+static size_t find_key(const struct config_keys *keys, struct slice name)
+{
+    size_t i = 0;
+    /*@ loop invariant 0 <= i <= keys->count;
+        loop assigns i;
+        loop variant keys->count - i; */
+    while (i < keys->count && !slice_equals(name, keys->keys[i].name))
+        i++;
+    return i;
 }
 
 /* Where a key belongs that this section does not have, or which one may have been meant. */
@@ -54,15 +69,11 @@ static void report_unknown_key(struct config_parser *parser, const struct config
         loop assigns t;
         loop variant array_size(all_keys) - t; */
     for (size_t t = 0; t < array_size(all_keys); t++)
-        /*@ loop invariant 0 <= i <= all_keys[t]->count;
-            loop assigns i;
-            loop variant all_keys[t]->count - i; */
-        for (size_t i = 0; i < all_keys[t]->count; i++)
-            if (slice_equals(name.text, all_keys[t]->keys[i].name)) {
-                sink_print(out, "it belongs in %s, this is %s", all_keys[t]->section, keys->section);
-                text_error_close(&parser->report);
-                return;
-            }
+        if (find_key(all_keys[t], name.text) != all_keys[t]->count) {
+            sink_print(out, "it belongs in %s, this is %s", all_keys[t]->section, keys->section);
+            text_error_close(&parser->report);
+            return;
+        }
     if (nearest.name != NULL) {
         sink_print(out, "did you mean '%s'?", nearest.name);
     } else {
@@ -86,34 +97,6 @@ static void set_value(struct config_parser *parser, const struct config_key *key
     key->set(parser, value);
 }
 
-/*@ requires parser_usable(parser) && keys_readable(keys) && index < keys->count && \valid_read(line);
-    requires \separated(line, parser) && \separated(line, parser->config);
-    requires slice_readable(line->name.text) && slice_readable(line->value.text);
-    requires keys == &config_partition_keys ==> in_partition(parser);
-    assigns parser->key, parser->report.count, parser->boot_bad, parser->version_good, *parser->config,
-      parser->seen[0 .. CONFIG_MAX_KEYS - 1];
-    ensures parser_usable(parser); */
-static void set_key(struct config_parser *parser, const struct config_keys *keys, size_t index,
-                    const struct text_line *line)
-{
-    const struct config_key *key = &keys->keys[index];
-    struct config_place *seen = &parser->seen[index];
-
-    if (seen->line != 0) {
-        text_error(&parser->report, line->name, "key given twice", "expected it once; it is on line %u already",
-                   seen->line);
-        return;
-    }
-    *seen = line->name.place;
-    if (line->damaged)
-        return;
-    if (line->value.text.length == 0 && !key->may_be_empty) {
-        text_error(&parser->report, line->name, "key without a value", "expected %s = VALUE", key->name);
-        return;
-    }
-    set_value(parser, key, line->value);
-}
-
 /*@ requires parser_usable(parser) && keys_readable(keys) && \valid_read(line);
     requires \separated(line, parser) && \separated(line, parser->config);
     requires slice_readable(line->name.text) && slice_readable(line->value.text);
@@ -123,16 +106,26 @@ static void set_key(struct config_parser *parser, const struct config_keys *keys
     ensures parser_usable(parser); */
 static void parse_key(struct config_parser *parser, const struct config_keys *keys, const struct text_line *line)
 {
-    /*@ loop invariant 0 <= i <= keys->count;
-        loop assigns i;
-        loop variant keys->count - i; */
-    for (size_t i = 0; i < keys->count; i++) {
-        if (slice_equals(line->name.text, keys->keys[i].name)) {
-            set_key(parser, keys, i, line);
-            return;
-        }
+    size_t index = find_key(keys, line->name.text);
+
+    if (index == keys->count) {
+        report_unknown_key(parser, keys, line->name);
+        return;
     }
-    report_unknown_key(parser, keys, line->name);
+    const struct config_key *key = &keys->keys[index];
+    struct config_place *seen = &parser->seen[index];
+    if (seen->line != 0) {
+        text_error(&parser->report, line->name, "key given twice", "expected it once; it is on line %u already",
+                   seen->line);
+        return;
+    }
+    *seen = line->name.place;
+    if (line->damaged)
+        return;
+    if (line->value.text.length == 0 && !key->may_be_empty)
+        text_error(&parser->report, line->name, "key without a value", "expected %s = VALUE", key->name);
+    else
+        set_value(parser, key, line->value);
 }
 
 /*@ assigns \nothing; */

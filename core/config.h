@@ -87,6 +87,11 @@ struct config_range {
     uint32_t first, last;
 };
 
+struct config_ranges {
+    uint32_t count;
+    struct config_range at[CONFIG_MAX_ALLOWED];
+};
+
 struct config_partition {
     char name[CONFIG_NAME_SIZE];
     const char *file;          /* of the text, as config_parse was told; for messages of later stages */
@@ -107,7 +112,6 @@ struct config_partition {
     struct config_text cmdline;
     uint64_t load;
     uint64_t entry;
-    struct config_place load_place;
 
     enum partition_console console;
     enum interrupt_mode interrupts;
@@ -118,10 +122,8 @@ struct config_partition {
 
     struct fault_rule faults[FAULT_CLASSES]; /* FAULT_BY_DEFAULT: not given; see fault_rule_find */
     bool learn;
-    uint32_t allowed_port_count;
-    uint32_t allowed_msr_count;
-    struct config_range allowed_ports[CONFIG_MAX_ALLOWED];
-    struct config_range allowed_msrs[CONFIG_MAX_ALLOWED];
+    struct config_ranges allowed_ports;
+    struct config_ranges allowed_msrs;
 };
 
 struct config {

@@ -123,14 +123,16 @@ static void set_escape(struct config_parser *parser, struct config_text value)
     ensures parser_usable(parser); */
 static void set_share_cores(struct config_parser *parser, struct config_text value)
 {
-    text_value_yes_no(&parser->report, value, &parser->config->share_cores);
+    int choice = 0;
+    if (text_value_choice(&parser->report, value, config_yes_no, array_size(config_yes_no), &choice))
+        parser->config->share_cores = choice != 0;
 }
 
 static const struct config_key box_keys[] = {
-    {"console", set_console, FOR_EVERY_BOOT, false, NULL},
-    {"console_cpu", set_console_cpu, FOR_EVERY_BOOT, false, NULL},
-    {"escape", set_escape, FOR_EVERY_BOOT, false, NULL},
-    {"share_cores", set_share_cores, FOR_EVERY_BOOT, false, NULL},
+    {"console", .set = set_console},
+    {"console_cpu", .set = set_console_cpu},
+    {"escape", .set = set_escape},
+    {"share_cores", .set = set_share_cores},
 };
 _Static_assert(array_size(box_keys) <= CONFIG_MAX_KEYS, "config_parser.seen has no room");
 

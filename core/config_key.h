@@ -3,20 +3,19 @@
  */
 #pragma once
 
-#include "core/text_report.h"
+#include "core/text_value.h"
 
 enum {
     CONFIG_MAX_KEYS = 32, /* per section */
 };
 
-/* Boot protocols as a mask, for keys that only some of them know. */
+/* Boot protocols as a mask, for keys that only some of them know; 0: all do. */
 #define FOR_LINUX      (1u << BOOT_LINUX)
 #define FOR_MULTIBOOT1 (1u << BOOT_MULTIBOOT1)
 #define FOR_MULTIBOOT2 (1u << BOOT_MULTIBOOT2)
 #define FOR_PVH        (1u << BOOT_PVH)
 #define FOR_FIRMWARE   (1u << BOOT_FIRMWARE)
 #define FOR_FLAT       (1u << BOOT_FLAT)
-#define FOR_EVERY_BOOT (FOR_LINUX | FOR_MULTIBOOT1 | FOR_MULTIBOOT2 | FOR_PVH | FOR_FIRMWARE | FOR_FLAT)
 #define FOR_MODULES    (FOR_MULTIBOOT1 | FOR_MULTIBOOT2 | FOR_PVH | FOR_FIRMWARE)
 
 /* The state of config_parse. */
@@ -32,7 +31,7 @@ struct config_parser {
 
 /*@ predicate partition_usable(struct config_partition *p) =
       p->cpu_count <= CONFIG_MAX_CPUS && p->module_count <= CONFIG_MAX_MODULES &&
-      p->allowed_port_count <= CONFIG_MAX_ALLOWED && p->allowed_msr_count <= CONFIG_MAX_ALLOWED &&
+      p->allowed_ports.count <= CONFIG_MAX_ALLOWED && p->allowed_msrs.count <= CONFIG_MAX_ALLOWED &&
       BOOT_LINUX <= p->boot <= BOOT_FLAT;
 
     // The partition that is being read is the last one.
@@ -49,10 +48,22 @@ struct config_parser {
 struct config_key {
     const char *name;
     void (*set)(struct config_parser *parser, struct config_text value); /* reports its own errors */
-    uint32_t boots; /* FOR_... mask; keys of [box]: FOR_EVERY_BOOT */
-    bool may_be_empty;
     const char *example; /* of a required key, or NULL */
+    uint8_t boots;       /* FOR_... mask */
+    bool may_be_empty;
+
+    /* For setters that several keys share: where in struct config_partition the value goes, and what it may be. */
+    uint8_t size;
+    uint8_t choice_count;
+    uint32_t offset;
+    const struct text_choice *choices;
 };
+#define CONFIG_FIELD(member)                                                                                           \
+    .offset = offsetof(struct config_partition, member), .size = sizeof(((struct config_partition *)0)->member)
+#define CONFIG_CHOICES(table) .choices = (table), .choice_count = array_size(table)
+
+/*@ predicate key_readable(struct config_key *k) =
+      \valid_read(k) && \valid_read(k->choices + (0 .. k->choice_count - 1)); */
 
 struct config_keys {
     const char *section; /* as a person writes it */
@@ -67,16 +78,25 @@ extern const struct config_keys config_top_keys;
 extern const struct config_keys config_box_keys;
 extern const struct config_keys config_partition_keys;
 
-/* Setters of core/config_fault.c: fault.CLASS, learn, allow.port, allow.msr. */
-#define CONFIG_FAULT_PREFIX "fault."
-/*@ requires in_partition(parser) && \valid_read(parser->key) && slice_readable(value.text);
+/* What `yes` and `no` mean. */
+extern const struct text_choice config_yes_no[2];
+
+/* Fills the field of the key that is being set. That the table names fields of the partition is assumed: WP knows no
+ * offsets. */
+/*@ requires in_partition(parser) && key_readable(parser->key);
+    assigns *parser->partition;
+    ensures in_partition(parser); */
+void config_set_field(struct config_parser *parser, const void *value);
+
+/* What follows a fault: all actions, and those that make sense for a class of faults are the last ones of them. */
+enum { CONFIG_ACTIONS = FAULT_REBOOT_BOX };
+extern const struct text_choice config_actions[CONFIG_ACTIONS];
+
+/* Setters of core/config_fault.c: fault.CLASS, allow.port, allow.msr. */
+/*@ requires in_partition(parser) && key_readable(parser->key) && slice_readable(value.text);
     assigns parser->report.count, *parser->partition;
     ensures in_partition(parser); */
 void config_set_fault(struct config_parser *parser, struct config_text value);
-/*@ requires in_partition(parser) && slice_readable(value.text);
-    assigns parser->report.count, *parser->partition;
-    ensures in_partition(parser); */
-void config_set_learn(struct config_parser *parser, struct config_text value);
 /*@ requires in_partition(parser) && slice_readable(value.text);
     assigns parser->report.count, *parser->partition;
     ensures in_partition(parser); */

@@ -21,6 +21,8 @@ static const struct text_choice stop_actions[] = {{"stay", ON_STOP_STAY},
                                                   {"halt-box", ON_STOP_HALT_BOX},
                                                   {"reboot-box", ON_STOP_REBOOT_BOX}};
 
+const struct text_choice config_yes_no[] = {{"no", false}, {"yes", true}};
+
 const char *boot_protocol_name(enum boot_protocol boot)
 {
     return text_choice_name(boots, array_size(boots), (int)boot);
@@ -37,7 +39,6 @@ void config_partition_defaults(struct config_partition *partition)
     partition->boot = BOOT_LINUX;
     partition->console = CONSOLE_UART;
     partition->interrupts = INTERRUPTS_ANY;
-    partition->acceleration = false;
     partition->start = START_AUTO;
     partition->on_stop = ON_STOP_STAY;
 }
@@ -55,54 +56,30 @@ static bool has_cpu(const struct config_partition *partition, uint64_t cpu)
     return false;
 }
 
-/* "N" or "N-M", both CPU numbers. */
-/*@ requires \valid(parser) && slice_readable(item.text) && \valid(first) && \valid(last);
-    requires \separated(parser, first, last);
-    assigns parser->report.count, *first, *last;
-    ensures \result ==> *first <= UINT32_MAX && *last <= UINT32_MAX; */
-static bool parse_cpu_range(struct config_parser *parser, struct config_text item, uint64_t *first, uint64_t *last)
-{
-    size_t dash = 0;
-
-    /*@ loop invariant 0 <= dash <= item.text.length;
-        loop assigns dash;
-        loop variant item.text.length - dash; */
-    while (dash < item.text.length && item.text.at[dash] != '-')
-        dash++;
-    if (!text_value_number(&parser->report, text_part(item, 0, dash), "a CPU number", 0, UINT32_MAX, first))
-        return false;
-    *last = *first;
-    if (dash == item.text.length)
-        return true;
-    return text_value_number(&parser->report, text_part(item, dash + 1, item.text.length - dash - 1), "a CPU number", 0,
-                             UINT32_MAX, last);
-}
-
 /*@ requires in_partition(parser) && slice_readable(item.text);
     assigns parser->report.count, parser->partition->cpu_count, parser->partition->cpus[0 .. CONFIG_MAX_CPUS - 1];
     ensures in_partition(parser); */
 static bool add_cpus(struct config_parser *parser, struct config_text item)
 {
     struct config_partition *partition = parser->partition;
-    uint64_t first = 0;
-    uint64_t last = 0;
+    struct config_range range;
 
-    if (!parse_cpu_range(parser, item, &first, &last))
+    if (!text_value_range(&parser->report, item, "a CPU number", UINT32_MAX, &range))
         return false;
-    if (last < first) {
-        text_error(&parser->report, item, "reversed CPU range", "expected the lower number first: %lu-%lu", last,
-                   first);
+    if (range.last < range.first) {
+        text_error(&parser->report, item, "reversed CPU range", "expected the lower number first: %u-%u", range.last,
+                   range.first);
         return false;
     }
-    if (last - first >= CONFIG_MAX_CPUS - partition->cpu_count) {
+    if (range.last - range.first >= CONFIG_MAX_CPUS - partition->cpu_count) {
         text_error(&parser->report, item, "too many CPUs", "expected at most %d in a partition", CONFIG_MAX_CPUS);
         return false;
     }
-    /*@ loop invariant first <= cpu <= last + 1 && in_partition(parser);
-        loop invariant partition->cpu_count == \at(partition->cpu_count, LoopEntry) + cpu - first;
+    /*@ loop invariant range.first <= cpu <= range.last + 1 && in_partition(parser);
+        loop invariant partition->cpu_count == \at(partition->cpu_count, LoopEntry) + cpu - range.first;
         loop assigns cpu, parser->report.count, partition->cpu_count, partition->cpus[0 .. CONFIG_MAX_CPUS - 1];
-        loop variant last - cpu; */
-    for (uint64_t cpu = first; cpu <= last; cpu++) {
+        loop variant range.last - cpu; */
+    for (uint64_t cpu = range.first; cpu <= range.last; cpu++) {
         if (has_cpu(partition, cpu)) {
             text_error(&parser->report, item, "CPU listed twice", "expected CPU %lu once", cpu);
             return false;
@@ -145,6 +122,11 @@ static void set_memory(struct config_parser *parser, struct config_text value)
         parser->partition->memory = size;
 }
 
+void config_set_field(struct config_parser *parser, const void *value)
+{
+    memcpy((char *)parser->partition + parser->key->offset, value, parser->key->size);
+}
+
 /* A word that can be the name of a module of this machine. */
 /*@ requires \valid(parser) && slice_readable(value.text) && \valid(out) && \separated(parser, out);
     assigns parser->report.count, *out; */
@@ -166,20 +148,14 @@ static bool parse_module_name(struct config_parser *parser, struct config_text v
     return true;
 }
 
-/*@ requires in_partition(parser) && slice_readable(value.text);
+/*@ requires in_partition(parser) && key_readable(parser->key) && slice_readable(value.text);
     assigns parser->report.count, *parser->partition;
     ensures in_partition(parser); */
-static void set_kernel(struct config_parser *parser, struct config_text value)
+static void set_module(struct config_parser *parser, struct config_text value)
 {
-    (void)!parse_module_name(parser, value, &parser->partition->kernel);
-}
-
-/*@ requires in_partition(parser) && slice_readable(value.text);
-    assigns parser->report.count, *parser->partition;
-    ensures in_partition(parser); */
-static void set_initrd(struct config_parser *parser, struct config_text value)
-{
-    (void)!parse_module_name(parser, value, &parser->partition->initrd);
+    struct config_text name;
+    if (parse_module_name(parser, value, &name))
+        config_set_field(parser, &name);
 }
 
 /*@ requires in_partition(parser) && slice_readable(item.text);
@@ -224,120 +200,92 @@ static void set_modules(struct config_parser *parser, struct config_text value)
     ensures in_partition(parser); */
 static void set_cmdline(struct config_parser *parser, struct config_text value) { parser->partition->cmdline = value; }
 
-/*@ requires in_partition(parser) && slice_readable(value.text);
+/*@ requires in_partition(parser) && key_readable(parser->key) && slice_readable(value.text);
     assigns parser->report.count, *parser->partition;
     ensures in_partition(parser); */
-static void set_load(struct config_parser *parser, struct config_text value)
+static void set_address(struct config_parser *parser, struct config_text value)
 {
-    parser->partition->load_place = value.place;
-    (void)!text_value_size(&parser->report, value, "an address", MAX_ADDRESS - 1, &parser->partition->load);
+    uint64_t address = 0;
+    if (text_value_size(&parser->report, value, "an address", MAX_ADDRESS - 1, &address))
+        config_set_field(parser, &address);
 }
 
-/*@ requires in_partition(parser) && slice_readable(value.text);
+/* Its field is an enumeration or a bool: what does not fit is 0 on this little-endian machine. */
+/*@ requires in_partition(parser) && key_readable(parser->key) && slice_readable(value.text);
     assigns parser->report.count, *parser->partition;
     ensures in_partition(parser); */
-static void set_entry(struct config_parser *parser, struct config_text value)
+static void set_choice(struct config_parser *parser, struct config_text value)
 {
-    (void)!text_value_size(&parser->report, value, "an address", MAX_ADDRESS - 1, &parser->partition->entry);
+    const struct config_key *key = parser->key;
+    int choice = 0;
+    if (text_value_choice(&parser->report, value, key->choices, key->choice_count, &choice))
+        config_set_field(parser, &choice);
 }
 
-/*@ requires in_partition(parser) && slice_readable(value.text);
+/*@ requires in_partition(parser) && key_readable(parser->key) && slice_readable(value.text);
     assigns parser->report.count, parser->boot_bad, *parser->partition;
     ensures in_partition(parser); */
 static void set_boot(struct config_parser *parser, struct config_text value)
 {
-    int choice = 0;
-    if (text_value_choice(&parser->report, value, boots, array_size(boots), &choice)) {
-        /*@ admit BOOT_LINUX <= choice <= BOOT_FLAT; */
-        parser->partition->boot = (enum boot_protocol)choice;
-    } else {
-        parser->boot_bad = true;
-    }
+    unsigned before = parser->report.count;
+    set_choice(parser, value);
+    parser->boot_bad = parser->report.count != before;
 }
 
-/*@ requires in_partition(parser) && slice_readable(value.text);
-    assigns parser->report.count, *parser->partition;
-    ensures in_partition(parser); */
-static void set_console(struct config_parser *parser, struct config_text value)
-{
-    int choice = 0;
-    if (text_value_choice(&parser->report, value, consoles, array_size(consoles), &choice))
-        parser->partition->console = (enum partition_console)choice;
-}
-
-/*@ requires in_partition(parser) && slice_readable(value.text);
+/*@ requires in_partition(parser) && key_readable(parser->key) && slice_readable(value.text);
     assigns parser->report.count, *parser->partition;
     ensures in_partition(parser); */
 static void set_interrupts(struct config_parser *parser, struct config_text value)
 {
-    int choice = 0;
-    if (text_value_choice(&parser->report, value, interrupt_modes, array_size(interrupt_modes), &choice))
-        parser->partition->interrupts = (enum interrupt_mode)choice;
     parser->partition->interrupts_place = value.place;
-}
-
-/*@ requires in_partition(parser) && slice_readable(value.text);
-    assigns parser->report.count, *parser->partition;
-    ensures in_partition(parser); */
-static void set_acceleration(struct config_parser *parser, struct config_text value)
-{
-    text_value_yes_no(&parser->report, value, &parser->partition->acceleration);
-}
-
-/*@ requires in_partition(parser) && slice_readable(value.text);
-    assigns parser->report.count, *parser->partition;
-    ensures in_partition(parser); */
-static void set_start(struct config_parser *parser, struct config_text value)
-{
-    int choice = 0;
-    if (text_value_choice(&parser->report, value, starts, array_size(starts), &choice))
-        parser->partition->start = (enum start_mode)choice;
-}
-
-/*@ requires in_partition(parser) && slice_readable(value.text);
-    assigns parser->report.count, *parser->partition;
-    ensures in_partition(parser); */
-static void set_on_stop(struct config_parser *parser, struct config_text value)
-{
-    int choice = 0;
-    if (text_value_choice(&parser->report, value, stop_actions, array_size(stop_actions), &choice))
-        parser->partition->on_stop = (enum stop_action)choice;
+    set_choice(parser, value);
 }
 
 /* Indices into partition_keys that the rules below name. */
-enum { KEY_BOOT, KEY_LOAD, KEY_ENTRY };
+enum { KEY_BOOT, KEY_LOAD, KEY_ENTRY, KEY_FAULTS = 14 };
+
+#define FAULT(class, name, first_action)                                                                               \
+    [KEY_FAULTS + (class)] = {"fault." name, config_set_fault, CONFIG_FIELD(faults[class]),                            \
+                              .choices = &config_actions[(first_action) - FAULT_LOG],                                  \
+                              .choice_count = FAULT_REBOOT_BOX + 1 - (first_action)}
 
 static const struct config_key partition_keys[] = {
-    [KEY_BOOT] = {"boot", set_boot, FOR_EVERY_BOOT, false, NULL},
-    [KEY_LOAD] = {"load", set_load, FOR_FLAT, false, "load = 0x100000"},
-    [KEY_ENTRY] = {"entry", set_entry, FOR_FLAT, false, NULL},
-    {"cpus", set_cpus, FOR_EVERY_BOOT, false, "cpus = 0-1"},
-    {"memory", set_memory, FOR_EVERY_BOOT, false, "memory = 256M"},
-    {"kernel", set_kernel, FOR_EVERY_BOOT, false, "kernel = MODULE"},
-    {"initrd", set_initrd, FOR_LINUX, false, NULL},
-    {"modules", set_modules, FOR_MODULES, false, NULL},
-    {"cmdline", set_cmdline, FOR_LINUX | FOR_MODULES, true, NULL},
-    {"console", set_console, FOR_EVERY_BOOT, false, NULL},
-    {"interrupts", set_interrupts, FOR_EVERY_BOOT, false, NULL},
-    {"acceleration", set_acceleration, FOR_EVERY_BOOT, false, NULL},
-    {"start", set_start, FOR_EVERY_BOOT, false, NULL},
-    {"on_stop", set_on_stop, FOR_EVERY_BOOT, false, NULL},
-    {"fault.triple-fault", config_set_fault, FOR_EVERY_BOOT, false, NULL},
-    {"fault.port", config_set_fault, FOR_EVERY_BOOT, false, NULL},
-    {"fault.msr", config_set_fault, FOR_EVERY_BOOT, false, NULL},
-    {"fault.memory", config_set_fault, FOR_EVERY_BOOT, false, NULL},
-    {"fault.machine-check", config_set_fault, FOR_EVERY_BOOT, false, NULL},
-    {"fault.unknown", config_set_fault, FOR_EVERY_BOOT, false, NULL},
-    {"fault.watchdog", config_set_fault, FOR_EVERY_BOOT, false, NULL},
-    {"fault.reset", config_set_fault, FOR_EVERY_BOOT, false, NULL},
-    {"fault.power-off", config_set_fault, FOR_EVERY_BOOT, false, NULL},
-    {"learn", config_set_learn, FOR_EVERY_BOOT, false, NULL},
-    {"allow.port", config_set_allowed_ports, FOR_EVERY_BOOT, false, NULL},
-    {"allow.msr", config_set_allowed_msrs, FOR_EVERY_BOOT, false, NULL},
+    [KEY_BOOT] = {"boot", set_boot, CONFIG_FIELD(boot), CONFIG_CHOICES(boots)},
+    [KEY_LOAD] = {"load", set_address, "load = 0x100000", FOR_FLAT, CONFIG_FIELD(load)},
+    [KEY_ENTRY] = {"entry", set_address, .boots = FOR_FLAT, CONFIG_FIELD(entry)},
+    {"cpus", set_cpus, .example = "cpus = 0-1"},
+    {"memory", set_memory, .example = "memory = 256M"},
+    {"kernel", set_module, "kernel = MODULE", CONFIG_FIELD(kernel)},
+    {"initrd", set_module, .boots = FOR_LINUX, CONFIG_FIELD(initrd)},
+    {"modules", set_modules, .boots = FOR_MODULES},
+    {"cmdline", set_cmdline, .boots = FOR_LINUX | FOR_MODULES, .may_be_empty = true},
+    {"console", set_choice, CONFIG_FIELD(console), CONFIG_CHOICES(consoles)},
+    {"interrupts", set_interrupts, CONFIG_FIELD(interrupts), CONFIG_CHOICES(interrupt_modes)},
+    {"acceleration", set_choice, CONFIG_FIELD(acceleration), CONFIG_CHOICES(config_yes_no)},
+    {"start", set_choice, CONFIG_FIELD(start), CONFIG_CHOICES(starts)},
+    {"on_stop", set_choice, CONFIG_FIELD(on_stop), CONFIG_CHOICES(stop_actions)},
+    /* A guest that has ended cannot go on, and only the CPU's own events can be injected. */
+    FAULT(FAULT_TRIPLE_FAULT, "triple-fault", FAULT_STOP),
+    FAULT(FAULT_PORT, "port", FAULT_LOG),
+    FAULT(FAULT_MSR, "msr", FAULT_LOG),
+    FAULT(FAULT_MEMORY, "memory", FAULT_LOG),
+    FAULT(FAULT_MACHINE_CHECK, "machine-check", FAULT_INJECT),
+    FAULT(FAULT_UNKNOWN, "unknown", FAULT_STOP),
+    FAULT(FAULT_WATCHDOG, "watchdog", FAULT_LOG),
+    FAULT(FAULT_RESET, "reset", FAULT_STOP),
+    FAULT(FAULT_POWER_OFF, "power-off", FAULT_STOP),
+    {"learn", set_choice, CONFIG_FIELD(learn), CONFIG_CHOICES(config_yes_no)},
+    {"allow.port", .set = config_set_allowed_ports},
+    {"allow.msr", .set = config_set_allowed_msrs},
 };
 _Static_assert(array_size(partition_keys) <= CONFIG_MAX_KEYS, "config_parser.seen has no room");
 
 const struct config_keys config_partition_keys = {"[partition NAME]", array_size(partition_keys), partition_keys};
+
+const char *fault_class_name(enum fault_class class)
+{
+    return class < FAULT_CLASSES ? partition_keys[KEY_FAULTS + class].name + sizeof "fault." - 1 : "?";
+}
 
 /* Whether the key and the partition's boot protocol go together; `given`: the key stands in the text. */
 /*@ requires in_partition(parser) && \valid_read(key);
@@ -345,8 +293,8 @@ const struct config_keys config_partition_keys = {"[partition NAME]", array_size
 static bool key_fits(const struct config_parser *parser, const struct config_key *key, bool given)
 {
     /* With an unknown protocol only what is the same for all can be judged. */
-    if (parser->boot_bad)
-        return given || key->boots == FOR_EVERY_BOOT;
+    if (key->boots == 0 || parser->boot_bad)
+        return key->boots == 0 || given;
     return (key->boots & 1u << parser->partition->boot) != 0;
 }
 
@@ -354,7 +302,7 @@ static bool key_fits(const struct config_parser *parser, const struct config_key
     assigns parser->report.count; */
 static void report_unfit_key(struct config_parser *parser, const struct config_key *key, struct config_place seen)
 {
-    struct config_text name = {{key->name, strlen(key->name)}, seen};
+    struct config_text name = {slice_of(key->name), seen};
     text_error(&parser->report, name, "key of another boot protocol", "expected no such key with boot = %s",
                boot_protocol_name(parser->partition->boot));
 }
@@ -364,7 +312,7 @@ static void report_unfit_key(struct config_parser *parser, const struct config_k
 static void report_missing_key(struct config_parser *parser, const struct config_key *key)
 {
     const struct config_partition *partition = parser->partition;
-    struct config_text name = {{partition->name, strlen(partition->name)}, partition->place};
+    struct config_text name = {slice_of(partition->name), partition->place};
     text_error(&parser->report, name, "key missing in partition", "expected a line such as '%s'", key->example);
 }
 

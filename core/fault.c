@@ -35,23 +35,22 @@ struct fault_rule fault_rule_find(const struct config_partition *config, enum fa
     return (struct fault_rule){.action = default_action(config, class)};
 }
 
-static bool is_within(const struct config_range *ranges, uint32_t count, uint64_t first, uint64_t last)
+static bool is_within(const struct config_ranges *ranges, uint64_t first, uint64_t last)
 {
-    for (uint32_t i = 0; i < count; i++)
-        if (first >= ranges[i].first && last <= ranges[i].last)
+    for (uint32_t i = 0; i < ranges->count; i++)
+        if (first >= ranges->at[i].first && last <= ranges->at[i].last)
             return true;
     return false;
 }
 
 bool fault_port_is_allowed(const struct config_partition *config, uint64_t port, uint8_t size)
 {
-    return size != 0 && port <= UINT16_MAX &&
-           is_within(config->allowed_ports, config->allowed_port_count, port, port + size - 1);
+    return size != 0 && port <= UINT16_MAX && is_within(&config->allowed_ports, port, port + size - 1);
 }
 
 bool fault_msr_is_allowed(const struct config_partition *config, uint64_t number)
 {
-    return is_within(config->allowed_msrs, config->allowed_msr_count, number, number);
+    return is_within(&config->allowed_msrs, number, number);
 }
 
 /* How many restarts lie within the rule's time. */

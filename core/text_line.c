@@ -7,37 +7,32 @@
 /*@ assigns \nothing; */
 static bool is_blank(char byte) { return byte == ' ' || byte == '\t'; }
 
+/* Index of the first byte from index `from` on that is not blank, or the length. */
+/*@ requires slice_readable(s) && from <= s.length;
+    assigns \nothing;
+    ensures from <= \result <= s.length; */
+static size_t skip_blanks(struct slice s, size_t from)
+{
+    size_t i = from;
+    /*@ loop invariant from <= i <= s.length;
+        loop assigns i;
+        loop variant s.length - i; */
+    while (i < s.length && is_blank(s.at[i]))
+        i++;
+    return i;
+}
+
 struct config_text text_trim(struct config_text t)
 {
-    size_t from = 0;
+    size_t from = skip_blanks(t.text, 0);
     size_t end = t.text.length;
 
-    /*@ loop invariant 0 <= from <= end;
-        loop assigns from;
-        loop variant end - from; */
-    while (from < end && is_blank(t.text.at[from]))
-        from++;
     /*@ loop invariant from <= end <= t.text.length;
         loop assigns end;
         loop variant end; */
     while (end > from && is_blank(t.text.at[end - 1]))
         end--;
     return text_part(t, from, end - from);
-}
-
-/* Index of the first `byte`, or the length. */
-/*@ requires slice_readable(s) && from <= s.length;
-    assigns \nothing;
-    ensures from <= \result <= s.length; */
-static size_t find(struct slice s, size_t from, char byte)
-{
-    size_t i = from;
-    /*@ loop invariant from <= i <= s.length;
-        loop assigns i;
-        loop variant s.length - i; */
-    while (i < s.length && s.at[i] != byte)
-        i++;
-    return i;
 }
 
 /* Index of the '#' that starts a comment, or the length. */
@@ -60,12 +55,7 @@ static size_t find_comment(struct slice s)
     assigns \nothing; */
 static bool only_comment_follows(struct slice s, size_t from)
 {
-    size_t i = from;
-    /*@ loop invariant from <= i <= s.length;
-        loop assigns i;
-        loop variant s.length - i; */
-    while (i < s.length && is_blank(s.at[i]))
-        i++;
+    size_t i = skip_blanks(s, from);
     return i == s.length || (i > from && s.at[i] == '#');
 }
 
@@ -78,16 +68,16 @@ static bool only_comment_follows(struct slice s, size_t from)
     ensures open < \result <= s.length; */
 static size_t find_closing_quote(struct slice s, size_t open)
 {
-    size_t i = find(s, open + 1, '"');
+    size_t i = slice_find(s, open + 1, '"');
     /*@ loop invariant open < i <= s.length;
         loop assigns i;
         loop variant s.length - i; */
     while (i < s.length && !only_comment_follows(s, i + 1))
-        i = find(s, i + 1, '"');
+        i = slice_find(s, i + 1, '"');
     return i;
 }
 
-/* False, reported, at the first byte of [0, length) that is neither printable ASCII nor a tab. */
+/* False, reported, at the first byte that is neither printable ASCII nor a tab. */
 /*@ requires \valid(report) && slice_readable(t.text);
     assigns report->count; */
 static bool check_bytes(struct text_report *report, struct config_text t)
@@ -108,22 +98,20 @@ static bool check_bytes(struct text_report *report, struct config_text t)
 
 /*@ requires \valid(report) && \valid(line) && \separated(report, line) && slice_readable(content.text);
     requires content.text.length != 0;
-    assigns report->count, line->kind, line->damaged, line->name, line->value;
+    assigns report->count, line->kind, line->name, line->value;
     ensures slice_readable(line->name.text);
     ensures slice_readable(line->value.text); */
 static void parse_section(struct text_report *report, struct config_text content, struct text_line *line)
 {
-    size_t close = find(content.text, 1, ']');
+    size_t close = slice_find(content.text, 1, ']');
 
     line->kind = TEXT_LINE_SECTION;
     line->value = text_part(content, content.text.length, 0);
     if (close == content.text.length) {
         text_error(report, content, "section header without an end", "expected ']' at the end of the line");
-        line->damaged = true;
     } else if (close + 1 != content.text.length) {
         text_error(report, text_part(content, close + 1, content.text.length - close - 1),
                    "text after a section header", "expected nothing but a comment after ']'");
-        line->damaged = true;
     }
     line->name = text_trim(text_part(content, 1, close - 1));
 }
@@ -131,7 +119,7 @@ static void parse_section(struct text_report *report, struct config_text content
 /* The caller has cut the comment off, behind the value's quotes if it has any. */
 /*@ requires \valid(report) && \valid(line) && \separated(report, line) && slice_readable(content.text);
     requires equals < content.text.length;
-    assigns report->count, line->kind, line->damaged, line->name, line->value;
+    assigns report->count, line->kind, line->name, line->value;
     ensures slice_readable(line->name.text);
     ensures slice_readable(line->value.text); */
 static void parse_key(struct text_report *report, struct config_text content, size_t equals, struct text_line *line)
@@ -142,18 +130,15 @@ static void parse_key(struct text_report *report, struct config_text content, si
     if (line->name.text.length == 0) {
         text_error(report, content, "line without a key", "expected KEY = VALUE");
         line->kind = TEXT_LINE_BAD;
-        line->damaged = true;
     }
 
     struct slice value = line->value.text;
     if (value.length == 0 || value.at[0] != '"')
         return;
-    if (value.length >= 2 && value.at[value.length - 1] == '"') {
+    if (value.length >= 2 && value.at[value.length - 1] == '"')
         line->value = text_part(line->value, 1, value.length - 2);
-    } else {
+    else
         text_error(report, line->value, "value without a closing quote", "expected '\"' at its end");
-        line->damaged = true;
-    }
 }
 
 /* The part of the line before any comment, without blanks around it. */
@@ -163,15 +148,10 @@ static void parse_key(struct text_report *report, struct config_text content, si
 static struct config_text cut_comment(struct config_text whole)
 {
     size_t comment = find_comment(whole.text);
-    size_t equals = find(whole.text, 0, '=');
+    size_t equals = slice_find(whole.text, 0, '=');
 
     if (equals < comment) {
-        size_t value = equals + 1;
-        /*@ loop invariant equals < value <= whole.text.length;
-            loop assigns value;
-            loop variant whole.text.length - value; */
-        while (value < whole.text.length && is_blank(whole.text.at[value]))
-            value++;
+        size_t value = skip_blanks(whole.text, equals + 1);
         if (value < whole.text.length && whole.text.at[value] == '"') {
             size_t close = find_closing_quote(whole.text, value);
             if (close < whole.text.length)
@@ -194,19 +174,18 @@ static bool parse_line(struct text_report *report, struct config_text whole, str
     if (content.text.length == 0)
         return false;
     *line = (struct text_line){.kind = TEXT_LINE_BAD, .whole = content, .name = content, .value = content};
-    if (!check_bytes(report, content)) {
-        line->damaged = true;
-        return true;
+    unsigned before = report->count;
+    if (check_bytes(report, content)) {
+        size_t equals = slice_find(content.text, 0, '=');
+        if (content.text.at[0] == '[')
+            parse_section(report, content, line);
+        else if (equals < content.text.length)
+            parse_key(report, content, equals, line);
+        else
+            text_error(report, content, "line that is neither a section nor a key",
+                       "expected [SECTION] or KEY = VALUE");
     }
-    size_t equals = find(content.text, 0, '=');
-    if (content.text.at[0] == '[') {
-        parse_section(report, content, line);
-    } else if (equals < content.text.length) {
-        parse_key(report, content, equals, line);
-    } else {
-        text_error(report, content, "line that is neither a section nor a key", "expected [SECTION] or KEY = VALUE");
-        line->damaged = true;
-    }
+    line->damaged = report->count != before;
     return true;
 }
 
@@ -227,7 +206,7 @@ void text_lines_init(struct text_lines *lines, struct text_report *report, const
 static struct config_text take_line(struct text_lines *lines)
 {
     struct slice rest = lines->rest;
-    size_t end = find(rest, 0, '\n');
+    size_t end = slice_find(rest, 0, '\n');
     size_t used = end < rest.length ? end + 1 : end;
 
     lines->rest = (struct slice){rest.at + used, rest.length - used};
@@ -269,7 +248,7 @@ bool text_item_next(struct config_text *rest, struct config_text *item)
         return false;
 
     struct config_text t = *rest;
-    size_t comma = find(t.text, 0, ',');
+    size_t comma = slice_find(t.text, 0, ',');
     *item = text_trim(text_part(t, 0, comma));
     if (comma < t.text.length)
         *rest = text_part(t, comma + 1, t.text.length - comma - 1);

@@ -75,7 +75,7 @@ void text_nearest_init(struct text_nearest *nearest, struct slice word)
 
 void text_nearest_consider(struct text_nearest *nearest, const char *name)
 {
-    struct slice known = {name, strlen(name)};
+    struct slice known = slice_of(name);
 
     if (nearest->word.length == 0 || nearest->word.length > TEXT_NEAREST_MAX || known.length > TEXT_NEAREST_MAX)
         return;

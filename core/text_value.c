@@ -69,6 +69,24 @@ bool text_value_number(struct text_report *report, struct config_text text, cons
     return true;
 }
 
+bool text_value_range(struct text_report *report, struct config_text text, const char *noun, uint32_t max,
+                      struct config_range *out)
+{
+    size_t dash = slice_find(text.text, 0, '-');
+    uint64_t first = 0;
+
+    if (!text_value_number(report, text_part(text, 0, dash), noun, 0, max, &first))
+        return false;
+    uint64_t last = first;
+    if (dash < text.text.length) {
+        struct config_text upper = text_part(text, dash + 1, text.text.length - dash - 1);
+        if (!text_value_number(report, upper, noun, 0, max, &last))
+            return false;
+    }
+    *out = (struct config_range){(uint32_t)first, (uint32_t)last};
+    return true;
+}
+
 /* How far the unit at the end of a size shifts its number to the left; 0: there is no unit. */
 /*@ requires slice_readable(s);
     assigns \nothing;
@@ -145,15 +163,6 @@ bool text_value_choice(struct text_report *report, struct config_text text, cons
     }
     report_choice(report, text, choices, count);
     return false;
-}
-
-void text_value_yes_no(struct text_report *report, struct config_text text, bool *out)
-{
-    static const struct text_choice choices[] = {{"no", false}, {"yes", true}};
-    int choice = *out;
-
-    if (text_value_choice(report, text, choices, array_size(choices), &choice))
-        *out = choice != 0;
 }
 
 const char *text_choice_name(const struct text_choice *choices, size_t count, int value)

@@ -18,6 +18,12 @@ struct text_choice {
 bool must_check text_value_number(struct text_report *report, struct config_text text, const char *noun, uint64_t min,
                                   uint64_t max, uint64_t *out);
 
+/* "N" or "N-M", both of at most `max`; the caller judges whether M is the larger one. */
+/*@ requires \valid(report) && \valid(out) && \separated(report, out) && slice_readable(text.text);
+    assigns *out, report->count; */
+bool must_check text_value_range(struct text_report *report, struct config_text text, const char *noun, uint32_t max,
+                                 struct config_range *out);
+
 /* Bytes: a number, with K, M, G or T for the powers of 1024, from 0 to max. */
 /*@ requires \valid(report) && \valid(out) && \separated(report, out) && slice_readable(text.text);
     assigns *out, report->count; */
@@ -31,11 +37,6 @@ bool must_check text_value_size(struct text_report *report, struct config_text t
     ensures \result ==> \exists integer i; 0 <= i < count && *out == choices[i].value; */
 bool must_check text_value_choice(struct text_report *report, struct config_text text,
                                   const struct text_choice *choices, size_t count, int *out);
-
-/* "yes" or "no"; nobody needs to know whether it was neither. */
-/*@ requires \valid(report) && \valid(out) && \separated(report, out) && slice_readable(text.text);
-    assigns *out, report->count; */
-void text_value_yes_no(struct text_report *report, struct config_text text, bool *out);
 
 /* The name of `value`, which is one of the choices; "?" otherwise. */
 /*@ requires \valid_read(choices + (0 .. count - 1));

@@ -72,11 +72,11 @@ static void require_partition(const struct config_partition *p, const char *text
         require(rule.seconds <= FAULT_MAX_SECONDS && (rule.limit == 0) == (rule.seconds == 0));
         require(rule.limit == 0 || rule.action == FAULT_RESTART);
     }
-    require(p->allowed_port_count <= CONFIG_MAX_ALLOWED && p->allowed_msr_count <= CONFIG_MAX_ALLOWED);
-    for (uint32_t i = 0; i < p->allowed_port_count; i++)
-        require(p->allowed_ports[i].first <= p->allowed_ports[i].last && p->allowed_ports[i].last <= UINT16_MAX);
-    for (uint32_t i = 0; i < p->allowed_msr_count; i++)
-        require(p->allowed_msrs[i].first <= p->allowed_msrs[i].last);
+    require(p->allowed_ports.count <= CONFIG_MAX_ALLOWED && p->allowed_msrs.count <= CONFIG_MAX_ALLOWED);
+    for (uint32_t i = 0; i < p->allowed_ports.count; i++)
+        require(p->allowed_ports.at[i].first <= p->allowed_ports.at[i].last && p->allowed_ports.at[i].last <= UINT16_MAX);
+    for (uint32_t i = 0; i < p->allowed_msrs.count; i++)
+        require(p->allowed_msrs.at[i].first <= p->allowed_msrs.at[i].last);
     require(p->kernel.text.length != 0 && is_inside(p->kernel.text, text, length));
     require(is_inside(p->initrd.text, text, length) && is_inside(p->cmdline.text, text, length));
     for (uint32_t i = 0; i < p->module_count; i++)

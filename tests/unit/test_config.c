@@ -195,7 +195,6 @@ static void flat_partition(void **state)
     assert_good(HEAD GOOD "boot = flat\nload = 1M\n");
     assert_int_equal(config.partitions[0].load, MIB);
     assert_int_equal(config.partitions[0].entry, MIB);
-    assert_int_equal(config.partitions[0].load_place.line, 7);
     assert_good(HEAD GOOD "boot = flat\nentry = 0x101000\nload = 0x100000\non_stop = halt-box\n");
     assert_int_equal(config.partitions[0].entry, 0x101000);
     assert_int_equal(config.partitions[0].on_stop, ON_STOP_HALT_BOX);

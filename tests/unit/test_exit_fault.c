@@ -188,8 +188,8 @@ static void an_allowed_port_is_not_a_fault(void **state)
 {
     (void)state;
     rule(FAULT_PORT, FAULT_STOP);
-    fake_guest.config.allowed_ports[0] = (struct config_range){PORT, PORT + 1};
-    fake_guest.config.allowed_port_count = 1;
+    fake_guest.config.allowed_ports.at[0] = (struct config_range){PORT, PORT + 1};
+    fake_guest.config.allowed_ports.count = 1;
     in(PORT, 2);
     assert_true(vcpu->gpr[GPR_RAX] == 0x112233445566ffff);
     expect_advance();
@@ -284,8 +284,8 @@ static void each_policy_for_msrs(void **state)
 static void an_allowed_msr_reads_zero(void **state)
 {
     (void)state;
-    fake_guest.config.allowed_msrs[0] = (struct config_range){MSR, MSR};
-    fake_guest.config.allowed_msr_count = 1;
+    fake_guest.config.allowed_msrs.at[0] = (struct config_range){MSR, MSR};
+    fake_guest.config.allowed_msrs.count = 1;
     rdmsr(MSR);
     expect_advance();
     assert_true(vcpu->gpr[GPR_RAX] == 0 && vcpu->gpr[GPR_RDX] == 0);
@@ -303,8 +303,8 @@ static void listed_msrs_are_no_matter_of_policy(void **state)
     (void)state;
     rule(FAULT_MSR, FAULT_LOG);
     fake_guest.config.learn = true;
-    fake_guest.config.allowed_msrs[0] = (struct config_range){0, UINT32_MAX};
-    fake_guest.config.allowed_msr_count = 1;
+    fake_guest.config.allowed_msrs.at[0] = (struct config_range){0, UINT32_MAX};
+    fake_guest.config.allowed_msrs.count = 1;
     wrmsr(0x3a); /* FEATURE_CONTROL, locked */
     expect_exception(13);
     wrmsr(0x1b); /* APIC_BASE: moving it */

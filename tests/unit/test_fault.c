@@ -190,7 +190,7 @@ static void allowed_ports(void **state)
 {
     (void)state;
     const struct config_partition *p = good(HEAD "allow.port = 0x80-0x8f, 0x300,65535\n");
-    assert_int_equal(p->allowed_port_count, 3);
+    assert_int_equal(p->allowed_ports.count, 3);
     assert_true(fault_port_is_allowed(p, 0x80, 1));
     assert_true(fault_port_is_allowed(p, 0x8f, 1));
     assert_true(fault_port_is_allowed(p, 0x8c, 4));
@@ -236,7 +236,7 @@ static void bad_ranges(void **state)
                    "f:6:13: number out of range '0x100000000' (expected an MSR number from 0 to 4294967295)\n");
     assert_refused(HEAD "allow.port = 1,2,3,4,5,6,7,8,9,10,11,12,13,14,15,16,17\n",
                    "f:6:53: too many ranges '17' (expected at most 16 in a line)\n");
-    assert_int_equal(config.partitions[0].allowed_port_count, 16);
+    assert_int_equal(config.partitions[0].allowed_ports.count, 16);
 }
 
 /* ---- restarts ---- */
