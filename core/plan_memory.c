@@ -8,27 +8,17 @@
 
 enum { LOW_MEMORY_END = 1024 * 1024 }; /* firmware data, the CPUs' start-up code, legacy ROMs: nobody's RAM */
 
-#define HOST_ADDRESS_LIMIT ((uint64_t)1 << 52)  /* the architecture's limit to MAXPHYADDR */
+#define HOST_ADDRESS_LIMIT  ((uint64_t)1 << 52) /* the architecture's limit to MAXPHYADDR */
 #define GUEST_ADDRESS_LIMIT ((uint64_t)1 << 48) /* what four levels of nested tables translate */
 
-/*@ logic integer clipped_size(struct range r) =
-      r.base + r.size <= UINT64_MAX ? r.size : UINT64_MAX - r.base;
-
-    predicate offered(integer x, struct machine *m) = \exists integer i; 0 <= i < m->region_count &&
-      m->regions[i].kind == MEMORY_USABLE &&
-      m->regions[i].range.base <= x < m->regions[i].range.base + clipped_size(m->regions[i].range);
-
-    predicate chunks_valid(struct plan_partition *p) = p->chunk_count <= PLAN_MAX_CHUNKS &&
+/*@ predicate chunks_valid(struct plan_partition *p) = p->chunk_count <= PLAN_MAX_CHUNKS &&
       \forall integer i; 0 <= i < p->chunk_count ==> chunk_valid(p->chunks[i]); */
 
 /* ---- free memory ---- */
 
-/* One more than the largest number that taken_range knows. */
-#define TAKEN_MAX (3 + MACHINE_MAX_MODULES + MACHINE_MAX_REGIONS + CONFIG_MAX_PARTITIONS * PLAN_MAX_CHUNKS)
-
 /* Foreign maps may hold ranges that pass the end of the address space: those are cut there. */
 /*@ assigns \nothing;
-    ensures valid(\result) && \result.base == r.base && \result.size == clipped_size(r); */
+    ensures valid(\result); */
 static struct range clipped(struct range r)
 {
     if (!range_valid(r))
@@ -50,138 +40,87 @@ static uint64_t address_limit(const struct machine *machine, uint64_t max)
     return limit < max ? limit : max;
 }
 
-/* Host memory of one chunk; empty when the partition has fewer. */
-/*@ requires \valid_read(partition) && index < PLAN_MAX_CHUNKS;
-    requires index < partition->chunk_count ==> chunk_valid(partition->chunks[index]);
-    assigns \nothing;
-    ensures valid(\result); */
-static struct range chunk_range(const struct plan_partition *partition, uint32_t index)
+/* What is known of an address, and up to where the same is known of those that follow. */
+struct view {
+    uint64_t at;
+    uint64_t until;
+    bool usable;
+    bool taken;
+};
+
+/*@ predicate view_valid(struct view *v) = \valid(v) && v->at < v->until; */
+
+/* Takes in one range, which offers memory or takes it away. */
+/*@ requires view_valid(view) && valid(range);
+    assigns view->until, view->usable, view->taken;
+    ensures view_valid(view); */
+static void look_at(struct view *view, struct range range, bool offers)
 {
-    if (index >= partition->chunk_count)
-        return (struct range){0, 0};
-    return (struct range){partition->chunks[index].hpa.raw, partition->chunks[index].size};
+    if (range_contains(range, view->at)) {
+        view->usable = view->usable || offers;
+        view->taken = view->taken || !offers;
+        if (range_end(range) < view->until)
+            view->until = range_end(range);
+    } else if (range.size != 0 && range.base > view->at && range.base < view->until) {
+        view->until = range.base;
+    }
 }
 
-/* Number `index` of everything that may not be given away; false past the last one. Empty ranges are possible. */
-/*@ requires plan_readable(plan) && machine_readable(machine) && \valid(out) && \separated(out, plan, machine);
-    assigns *out;
-    ensures \result ==> valid(*out);
-    ensures \result ==> \old(index) < TAKEN_MAX; */
-static bool taken_range(const struct plan *plan, const struct machine *machine, uint32_t index, struct range *out)
-{
-    uint64_t limit = address_limit(machine, HOST_ADDRESS_LIMIT);
-    const struct range fixed[] = {{0, LOW_MEMORY_END}, {limit, UINT64_MAX - limit}, clipped(machine->hypervisor)};
-    if (index < array_size(fixed)) {
-        *out = fixed[index];
-        return true;
-    }
-    index -= (uint32_t)array_size(fixed);
-    if (index < machine->module_count) {
-        *out = clipped(machine->modules[index].range);
-        return true;
-    }
-    index -= machine->module_count;
-    if (index < machine->region_count) {
-        const struct machine_region *region = &machine->regions[index];
-        *out = region->kind == MEMORY_USABLE ? (struct range){0, 0} : clipped(region->range);
-        return true;
-    }
-    index -= machine->region_count;
-    if (index >= plan->partition_count * PLAN_MAX_CHUNKS)
-        return false;
-    *out = chunk_range(&plan->partitions[index / PLAN_MAX_CHUNKS], index % PLAN_MAX_CHUNKS);
-    return true;
-}
-
-/* The first address from *at on that is in usable memory. */
-/*@ requires machine_readable(machine) && \valid(at) && \separated(at, machine);
-    assigns *at;
-    ensures \result ==> *at >= \old(*at) && offered(*at, machine); */
-static bool skip_to_usable(const struct machine *machine, uint64_t *at)
-{
-    bool found = false;
-    uint64_t best = 0;
-    /*@ loop invariant 0 <= i <= machine->region_count;
-        loop invariant found ==> best >= *at && offered(best, machine);
-        loop assigns i, found, best;
-        loop variant machine->region_count - i; */
-    for (uint32_t i = 0; i < machine->region_count; i++) {
-        struct range r = clipped(machine->regions[i].range);
-        uint64_t first = r.base > *at ? r.base : *at;
-        if (machine->regions[i].kind == MEMORY_USABLE && range_contains(r, first) && (!found || first < best)) {
-            found = true;
-            best = first;
-        }
-    }
-    *at = best;
-    return found;
-}
-
-/* One past the last byte of usable memory that follows `at` without a gap, across regions that touch or overlap. */
-/*@ requires machine_readable(machine);
-    assigns \nothing;
-    ensures \result >= at && (offered(at, machine) ==> \result > at); */
-static uint64_t usable_end(const struct machine *machine, uint64_t at)
-{
-    uint32_t i = 0;
-    /*@ loop invariant 0 <= i <= machine->region_count && at >= \at(at, Pre);
-        loop invariant \forall integer k; at == \at(at, Pre) && 0 <= k < i &&
-          machine->regions[k].kind == MEMORY_USABLE ==> !(machine->regions[k].range.base <= at <
-            machine->regions[k].range.base + clipped_size(machine->regions[k].range));
-        loop assigns i, at;
-        loop variant (UINT64_MAX - at) * (MACHINE_MAX_REGIONS + 1) + machine->region_count - i; */
-    while (i < machine->region_count) {
-        struct range r = clipped(machine->regions[i].range);
-        if (machine->regions[i].kind == MEMORY_USABLE && range_contains(r, at)) {
-            at = range_end(r);
-            i = 0; /* the map need not be sorted */
-        } else {
-            i++;
-        }
-    }
-    return at;
-}
-
-/* Whether `at` is taken, and until where; if not, *until is the next taken address (at most the given *until). */
-/*@ requires plan_readable(plan) && machine_readable(machine) && \valid(until) && \separated(until, plan, machine);
-    requires *until > at;
+/* Whether `at` may be given away; the same holds of what follows, up to *until. */
+/*@ requires plan_readable(plan) && machine_readable(machine) && at < UINT64_MAX;
+    requires \valid(until) && \separated(until, plan, machine);
     assigns *until;
-    ensures *until > at && (!\result ==> *until <= \old(*until)); */
-static bool is_taken(const struct plan *plan, const struct machine *machine, uint64_t at, uint64_t *until)
+    ensures at < *until; */
+static bool is_free(const struct plan *plan, const struct machine *machine, uint64_t at, uint64_t *until)
 {
-    struct range taken;
-    /*@ loop invariant 0 <= i <= TAKEN_MAX;
-        loop invariant at < *until <= \at(*until, Pre);
-        loop assigns i, taken, *until;
-        loop variant TAKEN_MAX - i; */
-    for (uint32_t i = 0; taken_range(plan, machine, i, &taken); i++) {
-        if (range_contains(taken, at)) {
-            *until = range_end(taken);
-            return true;
-        }
-        if (taken.size != 0 && taken.base > at && taken.base < *until)
-            *until = taken.base;
+    struct view view = {.at = at, .until = UINT64_MAX};
+    uint64_t limit = address_limit(machine, HOST_ADDRESS_LIMIT);
+    look_at(&view, (struct range){0, LOW_MEMORY_END}, false);
+    look_at(&view, (struct range){limit, UINT64_MAX - limit}, false);
+    look_at(&view, clipped(machine->hypervisor), false);
+    /*@ loop invariant 0 <= i <= machine->module_count && view_valid(&view) && view.at == at;
+        loop assigns i, view.until, view.usable, view.taken;
+        loop variant machine->module_count - i; */
+    for (uint32_t i = 0; i < machine->module_count; i++)
+        look_at(&view, clipped(machine->modules[i].range), false);
+    /*@ loop invariant 0 <= i <= machine->region_count && view_valid(&view) && view.at == at;
+        loop assigns i, view.until, view.usable, view.taken;
+        loop variant machine->region_count - i; */
+    for (uint32_t i = 0; i < machine->region_count; i++)
+        look_at(&view, clipped(machine->regions[i].range), machine->regions[i].kind == MEMORY_USABLE);
+    /*@ loop invariant 0 <= p <= plan->partition_count && view_valid(&view) && view.at == at;
+        loop assigns p, view.until, view.usable, view.taken;
+        loop variant plan->partition_count - p; */
+    for (uint32_t p = 0; p < plan->partition_count; p++) {
+        const struct plan_partition *owner = &plan->partitions[p];
+        /*@ loop invariant 0 <= i <= PLAN_MAX_CHUNKS && view_valid(&view) && view.at == at;
+            loop assigns i, view.until, view.usable, view.taken;
+            loop variant PLAN_MAX_CHUNKS - i; */
+        for (uint32_t i = 0; i < owner->chunk_count && i < PLAN_MAX_CHUNKS; i++)
+            look_at(&view, (struct range){owner->chunks[i].hpa.raw, owner->chunks[i].size}, false);
     }
-    return false;
+    *until = view.until;
+    return view.usable && !view.taken;
 }
 
 bool plan_free_next(const struct plan *plan, const struct machine *machine, uint64_t from, struct range *out)
 {
-    uint64_t at = from;
-    /*@ loop invariant at >= from;
-        loop assigns at, *out;
-        loop variant UINT64_MAX - at; */
-    while (skip_to_usable(machine, &at)) {
-        uint64_t end = usable_end(machine, at);
-        bool taken = is_taken(plan, machine, at, &end);
+    uint64_t begin = from; /* all of [begin, end) is free */
+    uint64_t next = from;
+    /*@ loop invariant from <= begin <= end;
+        loop assigns begin, end, next, *out;
+        loop variant UINT64_MAX - end; */
+    for (uint64_t end = from; end < UINT64_MAX; end = next) {
+        if (is_free(plan, machine, end, &next))
+            continue;
         uint64_t first;
-        if (!taken && align_up(at, PAGE_SIZE, &first) && first < align_down(end, PAGE_SIZE)) {
+        if (align_up(begin, PAGE_SIZE, &first) && first < align_down(end, PAGE_SIZE)) {
             *out = (struct range){first, align_down(end, PAGE_SIZE) - first};
             return true;
         }
-        at = end; /* always further on than before */
+        begin = next;
     }
-    return false;
+    return false; /* the address space ends with addresses that no CPU has */
 }
 
 uint64_t plan_free_total(const struct plan *plan, const struct machine *machine)
