@@ -51,7 +51,7 @@ static void stop(struct sink *out)
 
 static void configuration_read(struct sink *out)
 {
-    int module = machine_find_module(&machine, config_name);
+    int module = machine_find_module(&machine, slice_of(config_name));
     if (module < 0) {
         sink_print(out,
                    "There is no configuration: no partition is started.\n"

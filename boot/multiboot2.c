@@ -281,7 +281,7 @@ static void read_module(struct multiboot2_parser *parser, struct multiboot2_tag 
     read_name(parser, tag_text(parser, tag, MODULE_STRING), module.name);
     if (module.name[0] == '\0')
         sink_print(parser->errors, "multiboot2: module at 0x%x has no name, expected one after its file name\n", start);
-    else if (machine_find_module(parser->out, module.name) >= 0)
+    else if (machine_find_module(parser->out, slice_of(module.name)) >= 0)
         sink_print(parser->errors, "multiboot2: module at 0x%x has the name '%s' of an earlier one\n", start,
                    module.name);
     parser->out->modules[parser->out->module_count++] = module;

@@ -3,12 +3,10 @@
  */
 #include "core/machine.h"
 
-#include "core/bytes.h"
-
-int machine_find_module(const struct machine *machine, const char *name)
+int machine_find_module(const struct machine *machine, struct slice name)
 {
     for (uint32_t i = 0; i < machine->module_count; i++)
-        if (strcmp(machine->modules[i].name, name) == 0)
+        if (slice_equals(name, machine->modules[i].name))
             return (int)i;
     return -1;
 }

@@ -6,6 +6,7 @@
  */
 #pragma once
 
+#include "core/bytes.h"
 #include "core/range.h"
 #include "core/sink.h"
 
@@ -85,7 +86,10 @@ struct machine {
       m->region_count <= MACHINE_MAX_REGIONS && m->module_count <= MACHINE_MAX_MODULES; */
 
 /* Index of the module with that name, or -1. */
-int machine_find_module(const struct machine *machine, const char *name);
+/*@ requires machine_readable(machine) && slice_readable(name);
+    assigns \nothing;
+    ensures -1 <= \result < machine->module_count; */
+int machine_find_module(const struct machine *machine, struct slice name);
 
 /*
  * Turns `range`, which must lie in one usable region, into a reserved one: the hypervisor takes it for itself. False,

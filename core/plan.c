@@ -37,26 +37,34 @@ static void print_place(const struct builder *b, struct config_place place)
     sink_print(b->errors, "%s:%u:%u: ", b->file, place.line, place.column);
 }
 
-/* Begins the one line that says why a partition is left out. */
+/* The one line that says why a partition is left out, or, without a line end in `format`, its beginning. */
 /*@ requires \valid_read(b) && \valid_read(slot) && \valid_read(slot->config);
-    assigns \nothing; */
-static void print_refusal(const struct builder *b, const struct plan_partition *slot, struct config_place place)
+    assigns \nothing;
+    ensures !\result; */
+__attribute__((format(printf, 4, 5))) static bool refuse(const struct builder *b, const struct plan_partition *slot,
+                                                         struct config_place place, const char *format, ...)
 {
+    va_list arguments;
     print_place(b, place);
     sink_print(b->errors, "partition '%s': ", slot->config->name);
+    va_start(arguments, format);
+    sink_vprint(b->errors, format, arguments);
+    va_end(arguments);
+    return false;
 }
 
+/* Ends a line about a CPU that cannot be had. */
 /*@ requires \valid_read(b) && machine_readable(b->machine);
     assigns \nothing; */
 static void print_missing_cpu(const struct builder *b, uint32_t cpu)
 {
     uint32_t count = b->machine->cpu_count;
     if (cpu < count)
-        sink_print(b->errors, "CPU %u is not online (it did not answer its start-up IPI)\n", cpu);
+        sink_print(b->errors, "is not online (it did not answer its start-up IPI)\n");
     else if (count <= 1)
-        sink_print(b->errors, "CPU %u is not there (this box has CPU 0)\n", cpu);
+        sink_print(b->errors, "is not there (this box has CPU 0)\n");
     else
-        sink_print(b->errors, "CPU %u is not there (this box has CPUs 0-%u)\n", cpu, count - 1);
+        sink_print(b->errors, "is not there (this box has CPUs 0-%u)\n", count - 1);
 }
 
 /*@ requires builder_readable(b) && slot_readable(slot, b->machine);
@@ -65,9 +73,8 @@ static void print_memory_refusal(const struct builder *b, const struct plan_part
 {
     uint64_t memory = slot->config->memory;
     uint64_t available = plan_free_total(b->plan, b->machine);
-    print_refusal(b, slot, slot->config->memory_place);
     uint64_t firmware = plan_firmware_part(b->machine, slot);
-    sink_print(b->errors, "memory ");
+    (void)refuse(b, slot, slot->config->memory_place, "memory ");
     sink_print_size(b->errors, memory);
     if (firmware != 0) {
         sink_print(b->errors, " and ");
@@ -138,12 +145,10 @@ static bool is_core_free(const struct builder *b, const struct plan_partition *s
         const struct plan_partition *owner = cpu_owner(b, other);
         if (owner == NULL || b->machine->cpus[other].core != b->machine->cpus[cpu].core)
             continue;
-        print_refusal(b, slot, slot->config->cpus_place);
-        sink_print(b->errors,
-                   "CPU %u is a hyperthread of the same core as CPU %u of partition '%s' (line %u): give both to one "
-                   "partition, or write share_cores = yes under [box]\n",
-                   cpu, other, owner->config->name, owner->config->cpus_place.line);
-        return false;
+        return refuse(b, slot, slot->config->cpus_place,
+                      "CPU %u is a hyperthread of the same core as CPU %u of partition '%s' (line %u): give both to "
+                      "one partition, or write share_cores = yes under [box]\n",
+                      cpu, other, owner->config->name, owner->config->cpus_place.line);
     }
     return true;
 }
@@ -155,19 +160,15 @@ static bool may_have_cpu(const struct builder *b, const struct plan_partition *s
     struct config_place place = slot->config->cpus_place;
     const struct plan_partition *owner = cpu_owner(b, cpu);
     if (!cpu_exists(b->machine, cpu)) {
-        print_refusal(b, slot, place);
+        (void)refuse(b, slot, place, "CPU %u ", cpu);
         print_missing_cpu(b, cpu);
         return false;
     }
-    if (owner != NULL || has_cpu(slot, cpu)) {
-        print_refusal(b, slot, place);
-        if (owner != NULL)
-            sink_print(b->errors, "CPU %u belongs to partition '%s' already (line %u)\n", cpu, owner->config->name,
-                       owner->config->cpus_place.line);
-        else
-            sink_print(b->errors, "CPU %u is listed twice\n", cpu);
-        return false;
-    }
+    if (owner != NULL)
+        return refuse(b, slot, place, "CPU %u belongs to partition '%s' already (line %u)\n", cpu, owner->config->name,
+                      owner->config->cpus_place.line);
+    if (has_cpu(slot, cpu))
+        return refuse(b, slot, place, "CPU %u is listed twice\n", cpu);
     return is_core_free(b, slot, cpu);
 }
 
@@ -177,11 +178,8 @@ static bool may_have_cpu(const struct builder *b, const struct plan_partition *s
 static bool claim_cpus(const struct builder *b, struct plan_partition *slot)
 {
     const struct config_partition *config = slot->config;
-    if (config->cpu_count == 0 || config->cpu_count > CONFIG_MAX_CPUS) {
-        print_refusal(b, slot, config->place);
-        sink_print(b->errors, "%u CPUs: expected 1 to %d\n", config->cpu_count, CONFIG_MAX_CPUS);
-        return false;
-    }
+    if (config->cpu_count == 0 || config->cpu_count > CONFIG_MAX_CPUS)
+        return refuse(b, slot, config->place, "%u CPUs: expected 1 to %d\n", config->cpu_count, CONFIG_MAX_CPUS);
     /*@ loop invariant 0 <= i <= config->cpu_count && slot->cpu_count == i && slot_filled(b, slot);
         loop assigns i, slot->cpu_count, slot->cpus[0 .. CONFIG_MAX_CPUS - 1];
         loop variant config->cpu_count - i; */
@@ -203,17 +201,13 @@ static bool find_module(const struct builder *b, const struct plan_partition *sl
                         const struct config_text *name, int *out)
 {
     const struct machine *machine = b->machine;
-    /*@ loop invariant 0 <= i <= machine->module_count;
-        loop assigns i;
-        loop variant machine->module_count - i; */
-    for (uint32_t i = 0; i < machine->module_count; i++) {
-        if (name->text.length != 0 && slice_equals(name->text, machine->modules[i].name)) {
-            *out = (int)i;
-            return true;
-        }
+    int found = name->text.length != 0 ? machine_find_module(machine, name->text) : -1;
+    if (found >= 0) {
+        *out = found;
+        return true;
     }
-    print_refusal(b, slot, name->place.line != 0 ? name->place : slot->config->place);
-    sink_print(b->errors, "%s '%.*s': no such module (modules: ", what, (int)name->text.length, name->text.at);
+    (void)refuse(b, slot, name->place.line != 0 ? name->place : slot->config->place,
+                 "%s '%.*s': no such module (modules: ", what, (int)name->text.length, name->text.at);
     /*@ loop invariant 0 <= i <= machine->module_count;
         loop assigns i;
         loop variant machine->module_count - i; */
@@ -260,18 +254,15 @@ static bool decide_interrupts(const struct builder *b, struct plan_partition *sl
         config->interrupts == INTERRUPTS_VIRTUAL || (config->interrupts == INTERRUPTS_ANY && !preferred);
     if (slot->virtual_interrupts || possible)
         return true;
-    print_refusal(b, slot, config->interrupts_place.line != 0 ? config->interrupts_place : config->place);
+    struct config_place place = config->interrupts_place.line != 0 ? config->interrupts_place : config->place;
     if (!caps->x2apic)
-        sink_print(
-            b->errors,
-            "interrupts = direct needs CPUs with x2APIC, which this box does not have (write virtual, or any)\n");
-    else
-        sink_print(
-            b->errors,
-            "interrupts = direct on CPU %u would leave the console unserved: this box's CPUs have no timer for it "
-            "(write virtual, or any, or another console_cpu)\n",
-            b->plan->console_cpu);
-    return false;
+        return refuse(b, slot, place,
+                      "interrupts = direct needs CPUs with x2APIC, which this box does not have (write virtual, or "
+                      "any)\n");
+    return refuse(b, slot, place,
+                  "interrupts = direct on CPU %u would leave the console unserved: this box's CPUs have no timer for "
+                  "it (write virtual, or any, or another console_cpu)\n",
+                  b->plan->console_cpu);
 }
 
 /* ---- the whole ---- */
@@ -348,9 +339,9 @@ static bool decide(struct builder *b, const struct config_partition *config)
 {
     struct plan_partition *slot = next_slot(b, config);
     bool wanted = !config->refused && claim_cpus(b, slot) && decide_interrupts(b, slot) && find_modules(b, slot);
-    bool placed = place(b, slot, wanted);
-    b->accepted[b->plan->partition_count - 1] = wanted && placed;
-    return (wanted && placed) || config->refused;
+    bool accepted = place(b, slot, wanted) && wanted;
+    b->accepted[b->plan->partition_count - 1] = accepted;
+    return accepted || config->refused;
 }
 
 /*@ requires \valid_read(b) && machine_readable(b->machine) && \valid_read(config);
@@ -360,7 +351,7 @@ static uint32_t decide_console_cpu(const struct builder *b, const struct config 
     if (cpu_exists(b->machine, config->console_cpu))
         return config->console_cpu;
     print_place(b, config->console_cpu_place);
-    sink_print(b->errors, "console_cpu: using CPU 0: ");
+    sink_print(b->errors, "console_cpu: using CPU 0: CPU %u ", config->console_cpu);
     print_missing_cpu(b, config->console_cpu);
     return 0;
 }

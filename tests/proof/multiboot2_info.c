@@ -12,9 +12,6 @@ bool slice_copy(struct slice s, char *to, size_t size);
 /*@ requires \valid_read(rsdp + (0 .. size - 1));
     assigns \nothing; */
 bool acpi_rsdp_valid(const uint8_t *rsdp, size_t size, const char *place, struct sink *errors);
-/*@ requires \valid_read(machine) && machine->module_count <= MACHINE_MAX_MODULES;
-    assigns \nothing; */
-int machine_find_module(const struct machine *machine, const char *name);
 
 #include "core/bytes.c"
 #include "boot/multiboot2.c"

@@ -224,11 +224,11 @@ static void find_module(void **state)
 {
     (void)state;
     make_small_machine();
-    assert_int_equal(machine_find_module(&machine, "vmlinuz"), 0);
-    assert_int_equal(machine_find_module(&machine, ""), 1);
-    assert_int_equal(machine_find_module(&machine, "vmlinu"), -1);
+    assert_int_equal(machine_find_module(&machine, slice_of("vmlinuz")), 0);
+    assert_int_equal(machine_find_module(&machine, slice_of("")), 1);
+    assert_int_equal(machine_find_module(&machine, slice_of("vmlinu")), -1);
     machine.module_count = 0;
-    assert_int_equal(machine_find_module(&machine, "vmlinuz"), -1);
+    assert_int_equal(machine_find_module(&machine, slice_of("vmlinuz")), -1);
 }
 
 /* ---- refusals ---- */

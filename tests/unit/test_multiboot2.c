@@ -493,7 +493,7 @@ static void test_module_names(void **state)
     assert_int_equal(machine.module_count, 5);
     assert_string_equal(machine.modules[3].name, "twice");
     assert_string_equal(machine.modules[4].name, "a?[2J?");
-    assert_int_equal(machine_find_module(&machine, "twice"), 2);
+    assert_int_equal(machine_find_module(&machine, slice_of("twice")), 2);
 }
 
 static void test_module_name_without_end(void **state)
