@@ -24,16 +24,11 @@ struct map {
     uint32_t entry_size;
 };
 
-struct map_entry {
-    uint64_t base;
-    uint64_t size;
-    enum memory_kind kind;
-};
-
 /*@ predicate map_readable(struct map *m) =
       \valid_read(m) && MAP_ENTRY_MIN <= m->entry_size && \valid_read(m->entries + (0 .. m->count * m->entry_size - 1));
 
-    predicate map_entry_valid(struct map_entry e) = e.base + e.size <= PHYSICAL_END && e.kind <= MEMORY_BAD; */
+    predicate map_entry_valid(struct machine_region e) =
+      e.range.base + e.range.size <= PHYSICAL_END && e.kind <= MEMORY_BAD; */
 
 /*@ assigns \nothing;
     ensures \result <= MEMORY_BAD; */
@@ -55,19 +50,16 @@ static enum memory_kind kind_of(uint32_t type)
 /*@ requires map_readable(map) && index < map->count;
     assigns \nothing;
     ensures \result.kind <= MEMORY_BAD; */
-static struct map_entry map_raw(const struct map *map, uint32_t index)
+static struct machine_region map_raw(const struct map *map, uint32_t index)
 {
     /*@ assert (index + 1) * map->entry_size <= map->count * map->entry_size; */
     const uint8_t *at = map->entries + (size_t)index * map->entry_size;
-    return (struct map_entry){load64(at), load64(at + 8), kind_of(load32(at + 16))};
+    return (struct machine_region){{load64(at), load64(at + 8)}, kind_of(load32(at + 16))};
 }
 
 /*@ assigns \nothing;
-    ensures \result <==> entry.base + entry.size <= PHYSICAL_END; */
-static bool is_physical(struct map_entry entry)
-{
-    return entry.base <= PHYSICAL_END && entry.size <= PHYSICAL_END - entry.base;
-}
+    ensures \result <==> range.base + range.size <= PHYSICAL_END; */
+static bool is_physical(struct range range) { return range_includes((struct range){0, PHYSICAL_END}, range); }
 
 /*
  * An entry as it is used: one that leaves the physical address space is empty when it claims to be usable, and is cut
@@ -76,24 +68,15 @@ static bool is_physical(struct map_entry entry)
 /*@ requires map_readable(map) && index < map->count;
     assigns \nothing;
     ensures map_entry_valid(\result); */
-static struct map_entry map_entry(const struct map *map, uint32_t index)
+static struct machine_region map_entry(const struct map *map, uint32_t index)
 {
-    struct map_entry entry = map_raw(map, index);
-    if (is_physical(entry))
+    struct machine_region entry = map_raw(map, index);
+    if (is_physical(entry.range))
         return entry;
-    if (entry.kind == MEMORY_USABLE || entry.base > PHYSICAL_END)
-        return (struct map_entry){0, 0, entry.kind};
-    entry.size = PHYSICAL_END - entry.base;
+    if (entry.kind == MEMORY_USABLE || entry.range.base > PHYSICAL_END)
+        return (struct machine_region){{0, 0}, entry.kind};
+    entry.range.size = PHYSICAL_END - entry.range.base;
     return entry;
-}
-
-/* Where entries overlap, the larger number holds. */
-/*@ requires kind <= MEMORY_BAD;
-    assigns \nothing; */
-static unsigned strictness(enum memory_kind kind)
-{
-    static const uint8_t order[] = {[MEMORY_USABLE] = 0, [MEMORY_ACPI] = 1, [MEMORY_RESERVED] = 2, [MEMORY_BAD] = 3};
-    return order[kind];
 }
 
 /* What holds from `at` on, and up to where (*end). False: no entry names it. */
@@ -110,16 +93,15 @@ static bool map_run(const struct map *map, uint64_t at, uint64_t *end, enum memo
         loop assigns i, named, *end, *kind;
         loop variant map->count - i; */
     for (uint32_t i = 0; i < map->count; i++) {
-        struct map_entry entry = map_entry(map, i);
-        if (at < entry.base) {
-            if (entry.size != 0 && entry.base < *end)
-                *end = entry.base;
-        } else if (at - entry.base < entry.size) {
+        struct machine_region entry = map_entry(map, i);
+        if (range_contains(entry.range, at)) {
             named = true;
-            if (entry.base + entry.size < *end)
-                *end = entry.base + entry.size;
-            if (strictness(entry.kind) > strictness(*kind))
+            if (range_end(entry.range) < *end)
+                *end = range_end(entry.range);
+            if (entry.kind > *kind)
                 *kind = entry.kind;
+        } else if (entry.range.size != 0 && entry.range.base > at && entry.range.base < *end) {
+            *end = entry.range.base;
         }
     }
     return named;
@@ -186,10 +168,10 @@ bool multiboot2_map_read(const struct multiboot2_tag *tag, struct machine *out, 
         loop assigns i;
         loop variant map.count - i; */
     for (uint32_t i = 0; i < map.count; i++) {
-        struct map_entry entry = map_raw(&map, i);
-        if (!is_physical(entry))
-            sink_print(errors, "multiboot2: memory map entry %u, 0x%llx bytes at 0x%llx, passes 2^52\n", i,
-                       (unsigned long long)entry.size, (unsigned long long)entry.base);
+        struct range range = map_raw(&map, i).range;
+        if (!is_physical(range))
+            sink_print(errors, "multiboot2: memory map entry %u, 0x%lx bytes at 0x%lx, passes 2^52\n", i, range.size,
+                       range.base);
     }
     read_regions(&map, out, errors);
     /*@ loop invariant 0 <= i <= out->region_count;

@@ -18,11 +18,11 @@ enum {
     MACHINE_MAX_IOAPICS = 8,
 };
 
-/* What a region of the physical memory map may be used for. */
+/* What a region of the physical memory map may be used for, the stricter kinds last. */
 enum memory_kind {
-    MEMORY_USABLE,    /* free RAM, once modules and the hypervisor are taken out */
-    MEMORY_RESERVED,  /* firmware, devices, anything unknown: never touched */
-    MEMORY_ACPI,      /* ACPI tables and NVS: read, never given to a guest */
+    MEMORY_USABLE,   /* free RAM, once modules and the hypervisor are taken out */
+    MEMORY_ACPI,     /* ACPI tables and NVS: read, never given to a guest */
+    MEMORY_RESERVED, /* firmware, devices, anything unknown: never touched */
     MEMORY_BAD,
 };
 
