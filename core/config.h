@@ -157,6 +157,7 @@ unsigned must_check config_parse(const char *file, const char *text, size_t leng
 
 /*@ assigns \nothing; */
 const char *boot_protocol_name(enum boot_protocol boot);
+const char *start_mode_name(enum start_mode mode);
 const char *stop_action_name(enum stop_action action);
 const char *fault_class_name(enum fault_class class);    /* "triple-fault" */
 const char *fault_action_name(enum fault_action action); /* "halt-box" */

@@ -28,6 +28,8 @@ const char *boot_protocol_name(enum boot_protocol boot)
     return text_choice_name(boots, array_size(boots), (int)boot);
 }
 
+const char *start_mode_name(enum start_mode mode) { return text_choice_name(starts, array_size(starts), (int)mode); }
+
 const char *stop_action_name(enum stop_action action)
 {
     return text_choice_name(stop_actions, array_size(stop_actions), (int)action);

@@ -3,44 +3,22 @@
  */
 #include "core/acpi_tables.h"
 #include "core/nested.h"
-#include "core/plan.h"
+#include "core/plan_memory.h"
 
 /* ---- CPUs ---- */
 
 /* CPU numbers that follow each other are printed as one run, "0-3". */
-struct cpu_list {
-    struct sink *out;
-    uint32_t first, last;
-    bool open; /* a run is being gathered */
-    bool any;  /* something has been printed */
-};
-
-static void list_flush(struct cpu_list *list)
+static void print_cpus(const uint32_t *cpus, uint32_t count, struct sink *out)
 {
-    if (!list->open)
-        return;
-    sink_print(list->out, "%s%u", list->any ? "," : "", list->first);
-    if (list->last != list->first)
-        sink_print(list->out, "-%u", list->last);
-    list->any = true;
-    list->open = false;
-}
-
-static void list_add(struct cpu_list *list, uint32_t cpu)
-{
-    if (list->open && cpu == list->last + 1) {
-        list->last = cpu;
-        return;
+    uint32_t last;
+    for (uint32_t first = 0; first < count; first = last + 1) {
+        for (last = first; last + 1 < count && cpus[last + 1] == cpus[last] + 1; last++)
+            ;
+        sink_print(out, "%s%u", first != 0 ? "," : "", cpus[first]);
+        if (last != first)
+            sink_print(out, "-%u", cpus[last]);
     }
-    list_flush(list);
-    list->first = list->last = cpu;
-    list->open = true;
-}
-
-static void list_end(struct cpu_list *list)
-{
-    list_flush(list);
-    sink_print(list->out, list->any ? "\n" : "none\n");
+    sink_print(out, count != 0 ? "\n" : "none\n");
 }
 
 static bool is_owned(const struct plan *plan, uint32_t cpu)
@@ -54,18 +32,19 @@ static bool is_owned(const struct plan *plan, uint32_t cpu)
 
 static void print_idle_cpus(const struct plan *plan, const struct machine *machine, struct sink *out)
 {
-    struct cpu_list idle = {.out = out};
-    struct cpu_list absent = {.out = out};
-    sink_print(out, "idle CPUs    ");
+    uint32_t cpus[MACHINE_MAX_CPUS];
+    uint32_t count = 0;
     for (uint32_t cpu = 0; cpu < machine->cpu_count; cpu++)
         if (machine->cpus[cpu].online && !is_owned(plan, cpu))
-            list_add(&idle, cpu);
-    list_end(&idle);
-    sink_print(out, "offline CPUs ");
+            cpus[count++] = cpu;
+    sink_print(out, "idle CPUs    ");
+    print_cpus(cpus, count, out);
+    count = 0;
     for (uint32_t cpu = 0; cpu < machine->cpu_count; cpu++)
         if (!machine->cpus[cpu].online)
-            list_add(&absent, cpu);
-    list_end(&absent);
+            cpus[count++] = cpu;
+    sink_print(out, "offline CPUs ");
+    print_cpus(cpus, count, out);
 }
 
 /* ---- memory ---- */
@@ -104,14 +83,10 @@ static void print_chunk(const struct machine *machine, const struct plan_chunk *
 
 static void print_free(const struct plan *plan, const struct machine *machine, struct sink *out)
 {
-    uint64_t total = 0;
     struct range run = {0, 0};
-    while (plan_free_next(plan, machine, range_end(run), &run))
-        total += run.size;
     sink_print(out, "free memory  ");
-    sink_print_size(out, total);
+    sink_print_size(out, plan_free_total(plan, machine));
     sink_print(out, "\n");
-    run = (struct range){0, 0};
     while (plan_free_next(plan, machine, range_end(run), &run)) {
         sink_print(out, "             0x%011lx-0x%011lx  ", run.base, range_end(run) - 1);
         sink_print_size(out, run.size);
@@ -131,29 +106,14 @@ static void print_image(const struct plan_partition *p, const struct machine *ma
     sink_print(out, "\n");
 }
 
-static const char *start_mode_name(enum start_mode mode)
-{
-    switch (mode) {
-    case START_AUTO:
-        return "auto";
-    case START_MANUAL:
-        return "manual";
-    }
-    return "?";
-}
-
 static void print_devices(const struct plan_partition *p, struct sink *out)
 {
     const struct config_partition *config = p->config;
     sink_print(out, "  devices    ");
-    switch (config->console) {
-    case CONSOLE_UART:
+    if (config->console == CONSOLE_UART)
         sink_print(out, "console: UART at port 0x%x, IRQ %d; ", GUEST_UART_PORT, GUEST_UART_IRQ);
-        break;
-    case CONSOLE_NONE:
+    else
         sink_print(out, "no console; ");
-        break;
-    }
     sink_print(out, "interrupts %s\n", p->virtual_interrupts ? "virtual" : "direct");
 }
 
@@ -176,14 +136,11 @@ static void print_faults(const struct config_partition *config, struct sink *out
 
 static void print_partition(const struct plan_partition *p, const struct machine *machine, struct sink *out)
 {
-    struct cpu_list cpus = {.out = out};
     sink_print(out, "partition    %s: start %s, on stop %s\n", p->config->name, start_mode_name(p->config->start),
                stop_action_name(p->config->on_stop));
     print_faults(p->config, out);
     sink_print(out, "  CPUs       ");
-    for (uint32_t i = 0; i < p->cpu_count; i++)
-        list_add(&cpus, p->cpus[i]);
-    list_end(&cpus);
+    print_cpus(p->cpus, p->cpu_count, out);
     sink_print(out, "  memory     ");
     sink_print_size(out, p->config->memory);
     sink_print(out, " (guest -> host)\n");
