@@ -6,11 +6,7 @@
 
 static void print_memory_row(struct sink *out, uint64_t base, uint64_t size)
 {
-    char text[32];
-    struct text_sink cell;
-    text_sink_init(&cell, text, sizeof text);
-    sink_print_size(&cell.sink, size);
-    sink_print(out, "%012lx-%012lx %-13s ", base, base + size, text);
+    sink_print(out, "%012lx-%012lx %-13s ", base, base + size, size_text(size).text);
 }
 
 /* The hypervisor, the boot modules, the partitions' chunks, the sum. */
@@ -36,10 +32,8 @@ static void print_memory(const struct command_context *context, struct sink *out
             owned += chunk->size;
         }
     }
-    sink_print_size(out, machine_usable(machine));
-    sink_print(out, " usable in this machine, ");
-    sink_print_size(out, owned);
-    sink_print(out, " owned by partitions\n");
+    sink_print(out, "%s usable in this machine, %s owned by partitions\n", size_text(machine_usable(machine)).text,
+               size_text(owned).text);
 }
 
 static void print_cpu_owner(const struct plan *plan, uint32_t cpu, struct sink *out)

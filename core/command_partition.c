@@ -6,20 +6,6 @@
 #include "core/duration.h"
 #include "core/stats.h"
 
-/* "0-2,5": CPU numbers in the order of the plan, neighbours drawn together. */
-static void print_cpus(struct sink *out, const uint32_t *cpus, uint32_t count)
-{
-    for (uint32_t i = 0; i < count;) {
-        uint32_t last = i;
-        while (last + 1 < count && cpus[last + 1] == cpus[last] + 1)
-            last++;
-        sink_print(out, "%s%u", i == 0 ? "" : ",", cpus[i]);
-        if (last != i)
-            sink_print(out, "-%u", cpus[last]);
-        i = last + 1;
-    }
-}
-
 static uint64_t partition_memory(const struct plan_partition *plan)
 {
     uint64_t sum = 0;
@@ -56,9 +42,9 @@ static void print_row(struct command_context *context, struct partition *p)
     outbox_pad(out, LIST_STATE);
     sink_print(&out->sink, "%s", partition_state_text(p));
     outbox_pad(out, LIST_CPUS);
-    print_cpus(&out->sink, p->plan->cpus, p->plan->cpu_count);
+    plan_print_cpus(p->plan->cpus, p->plan->cpu_count, &out->sink);
     outbox_pad(out, LIST_MEMORY);
-    sink_print_size(&out->sink, partition_memory(p->plan));
+    sink_print(&out->sink, "%s", size_text(partition_memory(p->plan)).text);
     outbox_pad(out, LIST_STARTS);
     sink_print(&out->sink, "%u", p->starts);
     outbox_pad(out, LIST_UP);

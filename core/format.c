@@ -220,13 +220,13 @@ void text_make_printable(char *text, size_t length)
             text[i] = '?';
 }
 
-void sink_print_size(struct sink *sink, uint64_t bytes)
+struct size_text size_text(uint64_t bytes)
 {
-    static const char units[][4] = {"KiB", "MiB", "GiB"};
-    size_t unit = 0;
-    while (bytes != 0 && unit < array_size(units) && bytes % KIB == 0) {
+    static const char units[][6] = {"bytes", "KiB", "MiB", "GiB"};
+    struct size_text size;
+    uint32_t unit = 0;
+    for (; bytes != 0 && bytes % KIB == 0 && unit < array_size(units) - 1; unit++)
         bytes /= KIB;
-        unit++;
-    }
-    sink_print(sink, "%lu %s", bytes, unit != 0 ? units[unit - 1] : bytes == 1 ? "byte" : "bytes");
+    (void)text_print(size.text, sizeof size.text, "%lu %s", bytes, bytes == 1 && unit == 0 ? "byte" : units[unit]);
+    return size;
 }

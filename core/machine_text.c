@@ -51,10 +51,9 @@ static void print_memory(const struct machine *machine, struct sink *out)
 {
     for (uint32_t i = 0; i < machine->region_count; i++) {
         const struct machine_region *region = &machine->regions[i];
-        sink_print(out, "memory        = 0x%lx 0x%lx %s # ", region->range.base, region->range.size,
-                   text_choice_name(machine_memory_kinds, MACHINE_MEMORY_KINDS, (int)region->kind));
-        sink_print_size(out, region->range.size);
-        sink_print(out, "\n");
+        sink_print(out, "memory        = 0x%lx 0x%lx %s # %s\n", region->range.base, region->range.size,
+                   text_choice_name(machine_memory_kinds, MACHINE_MEMORY_KINDS, (int)region->kind),
+                   size_text(region->range.size).text);
     }
 }
 

@@ -74,19 +74,14 @@ static void print_memory_refusal(const struct builder *b, const struct plan_part
     uint64_t memory = slot->config->memory;
     uint64_t available = plan_free_total(b->plan, b->machine);
     uint64_t firmware = plan_firmware_part(b->machine, slot);
-    (void)refuse(b, slot, slot->config->memory_place, "memory ");
-    sink_print_size(b->errors, memory);
-    if (firmware != 0) {
-        sink_print(b->errors, " and ");
-        sink_print_size(b->errors, firmware);
-        sink_print(b->errors, " for the firmware");
-    }
+    (void)refuse(b, slot, slot->config->memory_place, "memory %s", size_text(memory).text);
+    if (firmware != 0)
+        sink_print(b->errors, " and %s for the firmware", size_text(firmware).text);
     if (memory == 0 || !is_aligned(memory, PAGE_SIZE)) {
         sink_print(b->errors, ": expected a multiple of 4 KiB above 0\n");
         return;
     }
-    sink_print(b->errors, ": ");
-    sink_print_size(b->errors, available);
+    sink_print(b->errors, ": %s", size_text(available).text);
     if (available < firmware || available - firmware < memory)
         sink_print(b->errors, " are free\n");
     else if (!plan_is_addressable(b->machine, memory))

@@ -95,6 +95,9 @@ bool must_check plan_free_next(const struct plan *plan, const struct machine *ma
 /* Who owns which CPU, which memory and which device, for a person. */
 void plan_print(const struct plan *plan, const struct machine *machine, struct sink *out);
 
+/* "0-2,5": CPU numbers in the order given, neighbours drawn together. */
+void plan_print_cpus(const uint32_t *cpus, uint32_t count, struct sink *out);
+
 /* Translates into the partition's RAM; false when [gpa, gpa + size) is not wholly in one chunk of it. */
 bool must_check plan_translate(const struct plan_partition *partition, gpa_t address, uint64_t size, hpa_t *out);
 

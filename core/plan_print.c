@@ -7,18 +7,24 @@
 
 /* ---- CPUs ---- */
 
-/* CPU numbers that follow each other are printed as one run, "0-3". */
-static void print_cpus(const uint32_t *cpus, uint32_t count, struct sink *out)
+void plan_print_cpus(const uint32_t *cpus, uint32_t count, struct sink *out)
 {
     uint32_t last;
     for (uint32_t first = 0; first < count; first = last + 1) {
-        for (last = first; last + 1 < count && cpus[last + 1] == cpus[last] + 1; last++)
-            ;
+        last = first;
+        while (last + 1 < count && cpus[last + 1] == cpus[last] + 1)
+            last++;
         sink_print(out, "%s%u", first != 0 ? "," : "", cpus[first]);
         if (last != first)
             sink_print(out, "-%u", cpus[last]);
     }
-    sink_print(out, count != 0 ? "\n" : "none\n");
+}
+
+static void print_cpus(const char *what, const uint32_t *cpus, uint32_t count, struct sink *out)
+{
+    sink_print(out, "%s %s", what, count == 0 ? "none" : "");
+    plan_print_cpus(cpus, count, out);
+    sink_print(out, "\n");
 }
 
 static bool is_owned(const struct plan *plan, uint32_t cpu)
@@ -37,14 +43,12 @@ static void print_idle_cpus(const struct plan *plan, const struct machine *machi
     for (uint32_t cpu = 0; cpu < machine->cpu_count; cpu++)
         if (machine->cpus[cpu].online && !is_owned(plan, cpu))
             cpus[count++] = cpu;
-    sink_print(out, "idle CPUs    ");
-    print_cpus(cpus, count, out);
+    print_cpus("idle CPUs   ", cpus, count, out);
     count = 0;
     for (uint32_t cpu = 0; cpu < machine->cpu_count; cpu++)
         if (!machine->cpus[cpu].online)
             cpus[count++] = cpu;
-    sink_print(out, "offline CPUs ");
-    print_cpus(cpus, count, out);
+    print_cpus("offline CPUs", cpus, count, out);
 }
 
 /* ---- memory ---- */
@@ -65,18 +69,15 @@ static void print_pages(const struct machine *machine, const struct plan_chunk *
     for (size_t i = 0; i < array_size(sizes); i++) {
         if (counts[i] == 0)
             continue;
-        sink_print(out, "%s%lu x ", separator, counts[i]);
-        sink_print_size(out, sizes[i]);
+        sink_print(out, "%s%lu x %s", separator, counts[i], size_text(sizes[i]).text);
         separator = " + ";
     }
 }
 
 static void print_chunk(const struct machine *machine, const struct plan_chunk *chunk, struct sink *out)
 {
-    sink_print(out, "             0x%011lx-0x%011lx -> 0x%011lx  ", chunk->gpa.raw, chunk->gpa.raw + chunk->size - 1,
-               chunk->hpa.raw);
-    sink_print_size(out, chunk->size);
-    sink_print(out, " = ");
+    sink_print(out, "             0x%011lx-0x%011lx -> 0x%011lx  %s = ", chunk->gpa.raw,
+               chunk->gpa.raw + chunk->size - 1, chunk->hpa.raw, size_text(chunk->size).text);
     print_pages(machine, chunk, out);
     sink_print(out, "\n");
 }
@@ -84,14 +85,10 @@ static void print_chunk(const struct machine *machine, const struct plan_chunk *
 static void print_free(const struct plan *plan, const struct machine *machine, struct sink *out)
 {
     struct range run = {0, 0};
-    sink_print(out, "free memory  ");
-    sink_print_size(out, plan_free_total(plan, machine));
-    sink_print(out, "\n");
-    while (plan_free_next(plan, machine, range_end(run), &run)) {
-        sink_print(out, "             0x%011lx-0x%011lx  ", run.base, range_end(run) - 1);
-        sink_print_size(out, run.size);
-        sink_print(out, "\n");
-    }
+    sink_print(out, "free memory  %s\n", size_text(plan_free_total(plan, machine)).text);
+    while (plan_free_next(plan, machine, range_end(run), &run))
+        sink_print(out, "             0x%011lx-0x%011lx  %s\n", run.base, range_end(run) - 1,
+                   size_text(run.size).text);
 }
 
 /* ---- a partition ---- */
@@ -139,11 +136,8 @@ static void print_partition(const struct plan_partition *p, const struct machine
     sink_print(out, "partition    %s: start %s, on stop %s\n", p->config->name, start_mode_name(p->config->start),
                stop_action_name(p->config->on_stop));
     print_faults(p->config, out);
-    sink_print(out, "  CPUs       ");
-    print_cpus(p->cpus, p->cpu_count, out);
-    sink_print(out, "  memory     ");
-    sink_print_size(out, p->config->memory);
-    sink_print(out, " (guest -> host)\n");
+    print_cpus("  CPUs      ", p->cpus, p->cpu_count, out);
+    sink_print(out, "  memory     %s (guest -> host)\n", size_text(p->config->memory).text);
     for (uint32_t i = 0; i < p->chunk_count; i++)
         print_chunk(machine, &p->chunks[i], out);
     print_image(p, machine, out);

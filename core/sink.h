@@ -39,5 +39,8 @@ struct text_sink {
 };
 void text_sink_init(struct text_sink *to, char *buffer, size_t size);
 
-/* "256 MiB", "1 GiB", "640 KiB", "12 bytes": the largest unit that divides exactly. */
-void sink_print_size(struct sink *sink, uint64_t bytes);
+/* "256 MiB", "1 GiB", "640 KiB", "12 bytes": the largest unit that divides exactly. For %s: size_text(n).text */
+struct size_text {
+    char text[28];
+};
+struct size_text size_text(uint64_t bytes);

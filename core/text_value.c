@@ -116,10 +116,7 @@ bool text_value_size(struct text_report *report, struct config_text text, const 
         return false;
     }
     if (digits == DIGITS_TOO_LARGE || value > max >> shift) {
-        struct sink *out_sink = text_error_open(report, text, "size out of range");
-        sink_print(out_sink, "expected %s of at most ", noun);
-        sink_print_size(out_sink, max);
-        text_error_close(report);
+        text_error(report, text, "size out of range", "expected %s of at most %s", noun, size_text(max).text);
         return false;
     }
     *out = value << shift;

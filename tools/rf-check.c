@@ -104,7 +104,7 @@ static void print_text(const char *label, struct config_text text)
         printf("    %-10s %.*s\n", label, (int)text.text.length, text.text.at);
 }
 
-static void print_partition(const struct config_partition *p, struct sink *out)
+static void print_partition(const struct config_partition *p)
 {
     printf("partition %s: %s\n", p->name, p->refused ? "REFUSED" : "ok");
     if (p->refused)
@@ -112,9 +112,8 @@ static void print_partition(const struct config_partition *p, struct sink *out)
     printf("    %-10s", "cpus");
     for (uint32_t i = 0; i < p->cpu_count; i++)
         printf(" %u", p->cpus[i]);
-    printf("\n    %-10s ", "memory");
-    sink_print_size(out, p->memory);
-    printf("\n    %-10s %s\n", "boot", boot_protocol_name(p->boot));
+    printf("\n    %-10s %s\n", "memory", size_text(p->memory).text);
+    printf("    %-10s %s\n", "boot", boot_protocol_name(p->boot));
     print_text("kernel", p->kernel);
     print_text("initrd", p->initrd);
     for (uint32_t i = 0; i < p->module_count; i++)
@@ -127,12 +126,12 @@ static void print_partition(const struct config_partition *p, struct sink *out)
            stop_action_name(p->on_stop));
 }
 
-static void print_config(const struct config *config, struct sink *out)
+static void print_config(const struct config *config)
 {
     printf("box: console port 0x%x at %u baud, served by CPU %u, escape ^%c\n", config->console_port,
            config->console_baud, config->console_cpu, config->escape + '@');
     for (uint32_t i = 0; i < config->partition_count; i++)
-        print_partition(&config->partitions[i], out);
+        print_partition(&config->partitions[i]);
 }
 
 /* The plan for the machine described in `file`. */
@@ -167,7 +166,7 @@ static int check(const struct arguments *arguments, struct sink *out, struct sin
         return EXIT_USAGE;
     int status = config_parse(arguments->config_file, text, length, &config, errors) == 0 ? EXIT_WELL : EXIT_REFUSED;
     if (arguments->machine_file == NULL) {
-        print_config(&config, out);
+        print_config(&config);
     } else {
         int plan_status = check_plan(arguments->config_file, &config, arguments->machine_file, out, errors);
         status = plan_status > status ? plan_status : status;

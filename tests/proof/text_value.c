@@ -6,7 +6,7 @@ void sink_print(struct sink *sink, const char *format, ...);
 /*@ assigns \nothing; */
 void sink_vprint(struct sink *sink, const char *format, va_list arguments);
 /*@ assigns \nothing; */
-void sink_print_size(struct sink *sink, uint64_t bytes);
+struct size_text size_text(uint64_t bytes);
 /*@ requires slice_readable(s);
     assigns \nothing; */
 bool slice_equals(struct slice s, const char *text);

@@ -158,9 +158,7 @@ static void text_sinks_collect(void **state)
 
 static void assert_size(uint64_t bytes, const char *want)
 {
-    struct text_capture got = {.sink = {.put = capture_put}};
-    sink_print_size(&got.sink, bytes);
-    assert_string_equal(got.text, want);
+    assert_string_equal(size_text(bytes).text, want);
 }
 
 static void sizes(void **state)
