@@ -68,12 +68,8 @@ bool acpi_rsdp_valid(const uint8_t *bytes, size_t size, const char *place, struc
 /* Only what the memory map names is read: a wild pointer must not reach a device's registers. */
 static bool readable(const struct machine *machine, struct range range)
 {
-    if (!range_valid(range))
-        return false;
-    for (uint32_t i = 0; i < machine->region_count; i++)
-        if (machine->regions[i].kind != MEMORY_BAD && range_includes(machine->regions[i].range, range))
-            return true;
-    return false;
+    const struct machine_region *region = range_valid(range) ? machine_find_region(machine, range) : NULL;
+    return region != NULL && region->kind != MEMORY_BAD;
 }
 
 static bool checksum_right(const struct acpi_table *table)

@@ -64,16 +64,8 @@ static void add_ioapic(struct acpi_reader *reader, uint32_t address, uint32_t gs
 /* The least length of an entry whose content is used, else that of type and length alone. */
 static uint32_t madt_entry_size(uint8_t type)
 {
-    switch (type) {
-    case MADT_LOCAL_APIC:
-        return 8;
-    case MADT_IOAPIC:
-        return 12;
-    case MADT_X2APIC:
-        return 16;
-    default:
-        return 2;
-    }
+    static const uint8_t sizes[] = {[MADT_LOCAL_APIC] = 8, [MADT_IOAPIC] = 12, [MADT_X2APIC] = 16};
+    return type < array_size(sizes) && sizes[type] != 0 ? sizes[type] : 2;
 }
 
 /* `entry` holds madt_entry_size bytes. CPUs that could be plugged in later are not there now. */

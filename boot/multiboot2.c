@@ -211,20 +211,6 @@ static void read_screen(struct multiboot2_parser *parser)
     screen->blue_size = colours[5];
 }
 
-/* Loaders put modules into free memory; anything else would make a guest's image out of a device's registers. */
-/*@ requires \valid_read(machine) && machine->region_count <= MACHINE_MAX_REGIONS;
-    assigns \nothing; */
-static bool is_usable(const struct machine *machine, struct range range)
-{
-    /*@ loop invariant 0 <= i <= machine->region_count;
-        loop assigns i;
-        loop variant machine->region_count - i; */
-    for (uint32_t i = 0; i < machine->region_count; i++)
-        if (machine->regions[i].kind == MEMORY_USABLE && range_includes(machine->regions[i].range, range))
-            return true;
-    return false;
-}
-
 /* The first word, safe to print. */
 /*@ requires \valid_read(parser) && slice_readable(text) && \valid(name + (0 .. MACHINE_MODULE_NAME_SIZE - 1));
     requires text.length == 0 ||
@@ -273,7 +259,9 @@ static void read_module(struct multiboot2_parser *parser, struct multiboot2_tag 
     uint32_t start = load32(tag.at + MODULE_START);
     uint32_t end = load32(tag.at + MODULE_END);
     struct machine_module module = {.range = {start, start <= end ? end - start : 0}};
-    if (end < start || (start != end && !is_usable(parser->out, module.range))) {
+    /* Loaders put modules into free memory; anything else would make a guest's image out of a device's registers. */
+    const struct machine_region *region = machine_find_region(parser->out, module.range);
+    if (end < start || (start != end && (region == NULL || region->kind != MEMORY_USABLE))) {
         sink_print(parser->errors,
                    "multiboot2: module at 0x%x to 0x%x is not used, expected a range in usable memory\n", start, end);
         return;

@@ -1,5 +1,7 @@
 #include "core/bytes.h"
 
+struct slice slice_of(const char *text) { return (struct slice){text, strlen(text)}; }
+
 bool slice_equals(struct slice s, const char *text)
 {
     return strlen(text) == s.length && memcmp(s.at, text, s.length) == 0;

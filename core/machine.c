@@ -3,6 +3,17 @@
  */
 #include "core/machine.h"
 
+const struct machine_region *machine_find_region(const struct machine *machine, struct range range)
+{
+    /*@ loop invariant 0 <= i <= machine->region_count;
+        loop assigns i;
+        loop variant machine->region_count - i; */
+    for (uint32_t i = 0; i < machine->region_count; i++)
+        if (range_includes(machine->regions[i].range, range))
+            return &machine->regions[i];
+    return NULL;
+}
+
 int machine_find_module(const struct machine *machine, struct slice name)
 {
     for (uint32_t i = 0; i < machine->module_count; i++)

@@ -85,6 +85,12 @@ struct machine {
 /*@ predicate machine_readable(struct machine *m) = \valid_read(m) && m->cpu_count <= MACHINE_MAX_CPUS &&
       m->region_count <= MACHINE_MAX_REGIONS && m->module_count <= MACHINE_MAX_MODULES; */
 
+/* The region that holds the whole range, or NULL. */
+/*@ requires machine_readable(machine);
+    assigns \nothing;
+    ensures \result == \null || \valid_read(\result); */
+const struct machine_region *machine_find_region(const struct machine *machine, struct range range);
+
 /* Index of the module with that name, or -1. */
 /*@ requires machine_readable(machine) && slice_readable(name);
     assigns \nothing;

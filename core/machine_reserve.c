@@ -14,20 +14,18 @@ static void region_insert(struct machine *machine, uint64_t base, uint64_t end)
 
 bool machine_reserve(struct machine *machine, struct range range)
 {
-    for (uint32_t i = 0; i < machine->region_count; i++) {
-        struct machine_region whole = machine->regions[i];
-        if (whole.kind != MEMORY_USABLE || range.size == 0 || !range_includes(whole.range, range))
-            continue;
-        uint32_t rests = range.base > whole.range.base ? 1 : 0;
-        rests += range_end(range) < range_end(whole.range) ? 1 : 0;
-        if (rests > MACHINE_MAX_REGIONS - machine->region_count)
-            return false;
-        machine->regions[i] = (struct machine_region){range, MEMORY_RESERVED};
-        region_insert(machine, range_end(range), range_end(whole.range));
-        region_insert(machine, whole.range.base, range.base);
-        return true;
-    }
-    return false;
+    const struct machine_region *region = machine_find_region(machine, range);
+    if (region == NULL || region->kind != MEMORY_USABLE || range.size == 0)
+        return false;
+    struct range whole = region->range;
+    uint32_t rests = range.base > whole.base ? 1 : 0;
+    rests += range_end(range) < range_end(whole) ? 1 : 0;
+    if (rests > MACHINE_MAX_REGIONS - machine->region_count)
+        return false;
+    machine->regions[region - machine->regions] = (struct machine_region){range, MEMORY_RESERVED};
+    region_insert(machine, range_end(range), range_end(whole));
+    region_insert(machine, whole.base, range.base);
+    return true;
 }
 
 /* The lowest taken byte that stands in the way of `wanted`, a module's or the hypervisor's; false: nothing does. */

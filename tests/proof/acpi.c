@@ -1,6 +1,7 @@
 /* The readers of the firmware's tables: any RSDP, any memory map, any bytes behind every address. */
 #include "tests/proof/unknown.h"
 #include "core/bytes.c"
+#include "core/machine.c"
 #include "boot/acpi.c"
 #include "boot/acpi_madt.c"
 
