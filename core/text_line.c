@@ -185,6 +185,7 @@ static bool parse_line(struct text_report *report, struct config_text whole, str
             text_error(report, content, "line that is neither a section nor a key",
                        "expected [SECTION] or KEY = VALUE");
     }
+    /*@ assert line->whole.text.at == content.text.at && line->whole.text.length == content.text.length; */
     line->damaged = report->count != before;
     return true;
 }
