@@ -5,9 +5,6 @@
 
 const struct machine_region *machine_find_region(const struct machine *machine, struct range range)
 {
-    /*@ loop invariant 0 <= i <= machine->region_count;
-        loop assigns i;
-        loop variant machine->region_count - i; */
     for (uint32_t i = 0; i < machine->region_count; i++)
         if (range_includes(machine->regions[i].range, range))
             return &machine->regions[i];

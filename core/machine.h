@@ -86,7 +86,7 @@ struct machine {
       m->region_count <= MACHINE_MAX_REGIONS && m->module_count <= MACHINE_MAX_MODULES; */
 
 /* The region that holds the whole range, or NULL. */
-/*@ requires machine_readable(machine);
+/*@ requires \valid_read(machine) && machine->region_count <= MACHINE_MAX_REGIONS;
     assigns \nothing;
     ensures \result == \null || \valid_read(\result); */
 const struct machine_region *machine_find_region(const struct machine *machine, struct range range);
