@@ -27,10 +27,12 @@ static bool header_find(const struct loader_image *kernel, unsigned version, voi
 {
     const struct header_format *f = &formats[version - 1];
     for (*at = 0; *at + f->size <= f->search && loader_image_read(kernel, *at, header, f->size); *at += f->alignment) {
-        uint32_t sum = 0;
-        for (uint32_t i = 0; i < f->size; i += (uint32_t)sizeof sum)
+        uint32_t sum = load32(header);
+        if (sum != f->magic)
+            continue; /* as nearly always: each start of the partition searches */
+        for (uint32_t i = sizeof sum; i < f->size; i += (uint32_t)sizeof sum)
             sum += load32((const uint8_t *)header + i);
-        if (load32(header) == f->magic && sum == 0)
+        if (sum == 0)
             return true;
     }
     return loader_image_error(kernel,
