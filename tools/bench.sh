@@ -22,12 +22,14 @@ accept() {
     for engine in bochs-vmx bochs-svm; do
         expected=tests/bench/expected.$engine
         rm -f "$bench/figures.$engine"
-        cases=test_exits
-        [ "$engine" = bochs-svm ] || cases='test_exits*'
-        RINGFENCE_ENGINE=$engine RINGFENCE_FIGURES=figures.$engine "$bench/measure" "$cases" >"$bench/log.$engine" 2>&1 || {
-            cat "$bench/log.$engine" >&2
-            die "the paths on $engine could not be measured"
-        }
+        exits=test_exits
+        [ "$engine" = bochs-svm ] || exits='test_exits*'
+        for cases in "$exits" test_restart; do
+            RINGFENCE_ENGINE=$engine RINGFENCE_FIGURES=figures.$engine "$bench/measure" "$cases" >"$bench/log.$engine" 2>&1 || {
+                cat "$bench/log.$engine" >&2
+                die "the paths on $engine could not be measured"
+            }
+        done
         awk -v engine="$engine" '
             BEGIN {
                 print "# What each path takes, in ticks of " engine " (a tick is an instruction), built by Debian 12'"'"'s gcc."

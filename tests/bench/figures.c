@@ -5,6 +5,7 @@
 
 #include <errno.h>
 #include <inttypes.h>
+#include <stdlib.h>
 #include <string.h>
 
 const struct figure *figures_find(const struct figures *figures, const char *name)
@@ -85,6 +86,32 @@ void figures_run(struct box *box, struct figures *figures, const char *suffix)
         box_fail(box, "the bench guest did not come to its end: %s", line);
     box_command(box, "log bench");
     figures_collect(box, figures, suffix);
+}
+
+static int compare_ticks(const void *left, const void *right)
+{
+    uint64_t a = *(const uint64_t *)left, b = *(const uint64_t *)right;
+    return (a > b) - (a < b);
+}
+
+void figures_restart(struct box *box, struct figures *figures)
+{
+    enum { TIMES = 5 };
+    uint64_t ticks[TIMES];
+    box_expect(box, "ringfence> ");
+    box_attach(box, "bench");
+    for (unsigned i = 0; i < TIMES; i++) {
+        box_expect_line(box, "bench: resets at ([0-9]+)");
+        uint64_t from = box_number(box, 1);
+        box_expect_line(box, "bench: entered at ([0-9]+)");
+        ticks[i] = box_number(box, 1) - from;
+    }
+    qsort(ticks, TIMES, sizeof ticks[0], compare_ticks);
+    struct figure *figure = add(box, figures, "restart_ticks");
+    figure->minimum = ticks[0];
+    figure->median = ticks[TIMES / 2];
+    figure->maximum = ticks[TIMES - 1];
+    figure->count = TIMES;
 }
 
 void figures_append(struct box *box, const struct figures *figures, const char *file)

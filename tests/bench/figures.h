@@ -38,6 +38,12 @@ void figures_collect(struct box *box, struct figures *figures, const char *suffi
  */
 void figures_run(struct box *box, struct figures *figures, const char *suffix);
 
+/*
+ * Attaches to the partition "bench", which restarts itself (cmdline = restart), and takes "restart_ticks": from its
+ * request to the first instruction of its next life.
+ */
+void figures_restart(struct box *box, struct figures *figures);
+
 /* Adds to the end of `file`. Fails the case when that is not possible. */
 void figures_append(struct box *box, const struct figures *figures, const char *file);
 

@@ -213,34 +213,11 @@ static void test_heartbeat(void **state)
     save(box);
 }
 
-/* From the guest's request to the first instruction of its next life. */
 static void test_restart(void **state)
 {
-    enum { TIMES = 5 };
     struct box *box = *state;
-    uint64_t ticks[TIMES];
     start_bench(box, "bench-restart", "0", 1, "memory = 16M\ncmdline = restart\n");
-    box_expect(box, "ringfence> ");
-    box_attach(box, "bench");
-    struct figure restart = {.name = "restart_ticks", .minimum = UINT64_MAX, .count = TIMES};
-    for (unsigned i = 0; i < TIMES; i++) {
-        box_expect_line(box, "bench: resets at ([0-9]+)");
-        uint64_t from = box_number(box, 1);
-        box_expect_line(box, "bench: entered at ([0-9]+)");
-        ticks[i] = box_number(box, 1) - from;
-        if (ticks[i] < restart.minimum)
-            restart.minimum = ticks[i];
-        if (ticks[i] > restart.maximum)
-            restart.maximum = ticks[i];
-    }
-    for (unsigned i = 0; i < TIMES; i++) {
-        unsigned below = 0;
-        for (unsigned j = 0; j < TIMES; j++)
-            below += ticks[j] < ticks[i] || (ticks[j] == ticks[i] && j < i);
-        if (below == TIMES / 2)
-            restart.median = ticks[i];
-    }
-    figures.list[figures.count++] = restart;
+    figures_restart(box, &figures);
     save(box);
 }
 

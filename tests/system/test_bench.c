@@ -12,8 +12,7 @@ enum { MORE_PERCENT = 5 };
 
 static const char *const modules[] = {"bench=guests/bench.elf", NULL};
 
-static void measure(struct box *box, struct figures *figures, const char *name, const char *engine, const char *mode,
-                    const char *suffix)
+static void start(struct box *box, const char *name, const char *engine, const char *more)
 {
     char conf[256];
     snprintf(conf, sizeof conf,
@@ -23,11 +22,25 @@ static void measure(struct box *box, struct figures *figures, const char *name, 
              "memory = 16M\n"
              "boot = multiboot1\n"
              "kernel = bench\n"
-             "start = manual\n"
-             "interrupts = %s\n",
-             mode);
+             "%s",
+             more);
     box_start(box, &(struct box_setup){.name = name, .conf = conf, .modules = modules, .engine = engine});
+}
+
+static void measure(struct box *box, struct figures *figures, const char *name, const char *engine, const char *mode,
+                    const char *suffix)
+{
+    char more[64];
+    snprintf(more, sizeof more, "start = manual\ninterrupts = %s\n", mode);
+    start(box, name, engine, more);
     figures_run(box, figures, suffix);
+    box_stop(box);
+}
+
+static void measure_restart(struct box *box, struct figures *figures, const char *name, const char *engine)
+{
+    start(box, name, engine, "cmdline = restart\n");
+    figures_restart(box, figures);
 }
 
 static void no_path_has_grown(struct box *box, const struct figures *figures, const char *engine)
@@ -42,10 +55,9 @@ static void test_no_path_has_grown_on_vtx(void **state)
 {
     static struct figures figures;
     measure(*state, &figures, "bench-vtx", "bochs-vmx", "direct", "");
-    box_stop(*state);
     measure(*state, &figures, "bench-vtx-virtual", "bochs-vmx", "virtual\nacceleration = yes", "_virtual");
-    box_stop(*state);
     measure(*state, &figures, "bench-vtx-emulated", "bochs-vmx", "virtual", "_emulated");
+    measure_restart(*state, &figures, "bench-vtx-restart", "bochs-vmx");
     no_path_has_grown(*state, &figures, "bochs-vmx");
 }
 
@@ -53,6 +65,7 @@ static void test_no_path_has_grown_on_amdv(void **state)
 {
     static struct figures figures;
     measure(*state, &figures, "bench-amdv", "bochs-svm", "virtual", "");
+    measure_restart(*state, &figures, "bench-amdv-restart", "bochs-svm");
     no_path_has_grown(*state, &figures, "bochs-svm");
 }
 
