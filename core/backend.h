@@ -6,6 +6,7 @@
  */
 #pragma once
 
+#include "core/exception.h"
 #include "core/machine.h"
 #include "core/nested.h"
 #include "core/vcpu.h"

@@ -9,6 +9,7 @@
 #include "core/bytes.h"
 #include "core/cpuid_bits.h"
 #include "core/cpuid_rule.h"
+#include "core/register_bits.h"
 
 enum {
     LEAF_MAX_BASIC = 0x16, /* the frequency leaves are ours, so they exist on every host */
@@ -20,9 +21,6 @@ enum {
 #define LEAF_MAX_EXTENDED 0x80000021u
 #define LEAF_HYPERVISOR   0x40000000u
 #define LEAF_KVM_CLOCK    0x40000010u
-
-#define CR4_OSXSAVE ((uint64_t)1 << 18)
-#define CR4_PKE     ((uint64_t)1 << 22)
 
 #define KVM_FEATURE_NO_IO_DELAY  BIT(1) /* writes to port 80h need not be slow: spares their exits */
 #define KVM_FEATURE_CLOCKSOURCE2 BIT(3)

@@ -7,8 +7,6 @@
 #include "core/log.h"
 #include "core/virtual_interrupts.h"
 
-enum { VECTOR_MC = 18 };
-
 struct cpuid_guest exit_cpuid_guest(const struct vcpu *vcpu, uint64_t cr4)
 {
     const struct partition *p = vcpu->partition;

@@ -6,9 +6,7 @@
 #include "core/exit_handle.h"
 #include "core/lifecycle.h"
 #include "core/machine_check.h"
-
-#define CR4_MCE (1ull << 6)
-enum { VECTOR_MC = 18 };
+#include "core/register_bits.h"
 
 void exit_machine_check(struct vcpu *vcpu, const struct backend *backend)
 {

@@ -4,9 +4,8 @@
 #include "core/cpu.h"
 #include "core/exit_handle.h"
 #include "core/fast_memory.h"
+#include "core/register_bits.h"
 #include "core/virtual_interrupts.h"
-
-#define EFER_LMA ((uint64_t)1 << 10)
 
 /* Who makes the accesses of one instruction. */
 struct accessor {

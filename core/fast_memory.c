@@ -4,9 +4,7 @@
 #include "core/guest_walk.h"
 #include "core/mmio.h"
 #include "core/phys.h"
-
-#define CR4_LA57 ((uint64_t)1 << 12)
-#define EFER_LMA ((uint64_t)1 << 10)
+#include "core/register_bits.h"
 
 _Static_assert((int)FAST_CODE_LEVELS == (int)WALK_MAX_LEVELS, "room for every walk");
 

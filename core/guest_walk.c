@@ -2,18 +2,7 @@
 #include "core/guest_walk.h"
 
 #include "core/bytes.h"
-
-#define CR0_WP    ((uint64_t)1 << 16)
-#define CR0_PG    ((uint64_t)1 << 31)
-#define CR4_PSE   ((uint64_t)1 << 4)
-#define CR4_PAE   ((uint64_t)1 << 5)
-#define CR4_LA57  ((uint64_t)1 << 12)
-#define CR4_SMEP  ((uint64_t)1 << 20)
-#define CR4_SMAP  ((uint64_t)1 << 21)
-#define EFER_LMA  ((uint64_t)1 << 10)
-#define EFER_NXE  ((uint64_t)1 << 11)
-#define RFLAGS_VM ((uint64_t)1 << 17)
-#define RFLAGS_AC ((uint64_t)1 << 18)
+#include "core/register_bits.h"
 
 /* SDM vol. 3, "Formats of CR3 and Paging-Structure Entries". */
 #define ENTRY_P  ((uint64_t)1 << 0)

@@ -6,6 +6,7 @@
 
 #include "core/bus.h"
 #include "core/decode.h"
+#include "core/exception.h"
 #include "core/guest_walk.h"
 
 /* A string instruction with REP does at most this many elements before the vCPU looks at its requests again. */
@@ -18,8 +19,6 @@ enum mmio_result {
     MMIO_REFUSED,   /* no device answered `refused`: policy decides; leave RIP */
     MMIO_UNKNOWN,   /* `reason` says why it could not be carried out; `bytes` hold the instruction */
 };
-
-enum { VECTOR_UD = 6, VECTOR_SS = 12, VECTOR_GP = 13, VECTOR_PF = 14 };
 
 struct mmio_outcome {
     uint8_t length;            /* MMIO_DONE, and wherever the instruction could be decoded: its bytes */

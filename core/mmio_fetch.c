@@ -2,8 +2,7 @@
 #include "core/mmio_operand.h"
 
 #include "core/range.h"
-
-#define EFER_LMA ((uint64_t)1 << 10)
+#include "core/register_bits.h"
 
 static enum decode_mode code_mode(const struct vcpu_state_view *view)
 {

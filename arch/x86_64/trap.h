@@ -3,7 +3,7 @@
  */
 #pragma once
 
-#include "arch/x86_64/exception.h"
+#include "core/exception.h"
 #include "core/types.h"
 
 /* What trap_entry.S leaves on the stack; SDM vol. 3, "64-Bit Mode Stack Frame". */

@@ -20,7 +20,7 @@
 #define MEMORY (16 * KIB)
 #define CODE   0x2000u
 
-enum { IMAGE_SIZE = 16, VECTOR_DB = 1 };
+enum { IMAGE_SIZE = 16 };
 
 static struct partition *p;
 static struct vcpu *vcpu;

@@ -1,8 +1,8 @@
 /* The rules of VMRUN, one line each, in the manual's order. */
 #include "arch/x86_64/svm/entry_check.h"
 
-#include "arch/x86_64/exception.h"
 #include "arch/x86_64/msr_index.h"
+#include "core/exception.h"
 
 /* Each rule returns its own sentence, so a function of rules reads like the manual's list. */
 #define RULE(condition, sentence)                                                                                      \

@@ -4,7 +4,6 @@
  */
 #pragma once
 
-#include "arch/x86_64/exception.h"
 #include "arch/x86_64/msr_index.h"
 #include "arch/x86_64/svm/capability.h"
 #include "arch/x86_64/svm/vmcb.h"

@@ -8,8 +8,6 @@
 #include "arch/x86_64/vmx/vmcs.h"
 #include "core/backend.h"
 
-enum { VECTOR_DB = 1, VECTOR_UD = 6, VECTOR_GP = 13, VECTOR_AC = 17, VECTOR_MC = 18 };
-
 /* The VT-x part of a vCPU. */
 struct vmx_vcpu {
     void *vmcs;                /* one page; its head is the revision */

@@ -10,7 +10,9 @@ enum {
     VECTOR_OF = 4,
     VECTOR_UD = 6,
     VECTOR_DF = 8,
+    VECTOR_SS = 12,
     VECTOR_GP = 13,
+    VECTOR_PF = 14,
     VECTOR_AC = 17,
     VECTOR_MC = 18,
     EXCEPTIONS = 32 /* vectors below are theirs */
