@@ -32,7 +32,7 @@ bool must_check cpu_msr_write(uint32_t number, uint64_t value); /* false: refuse
  */
 bool must_check cpu_smi_count(uint32_t *count);
 bool must_check cpu_xcr0_write(uint64_t value);
-void cpu_guest_interrupts_reset(void);   /* puts this CPU's local APIC into the state a fresh guest expects, drains what pends */
+void cpu_guest_interrupts_reset(void);   /* this CPU's local APIC as a fresh guest expects it, nothing pending */
 void cpu_predictors_clear(void);         /* branches of whoever ran here before do not predict those of the next */
 void cpu_buffers_clear(void);            /* nor do its data stay in the L1 data cache and the CPU's buffers */
 void cpu_box_halt(void) __attribute__((noreturn));   /* stops every CPU */

@@ -1,6 +1,6 @@
 /*
- * Answers to CPUID that never change while a vCPU runs, kept so that a backend can give them without asking anybody. Leaves
- * that depend on a subleaf or on a control register are not in it.
+ * Answers to CPUID that never change while a vCPU runs, kept so that a backend can give them without asking anybody.
+ * Leaves that depend on a subleaf or on a control register are not in it.
  */
 #pragma once
 

@@ -1,5 +1,6 @@
 /*
- * Exceptions by their vectors: SDM vol. 3, "Exception and Interrupt Reference"; APM vol. 2, "Exceptions and Interrupts".
+ * Exceptions by their vectors: SDM vol. 3, "Exception and Interrupt Reference"; APM vol. 2, "Exceptions and
+ * Interrupts".
  */
 #pragma once
 

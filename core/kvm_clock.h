@@ -1,6 +1,7 @@
 /*
  * The KVM clock (Linux Documentation/virt/kvm/x86/msr.rst, "MSR_KVM_SYSTEM_TIME_NEW"): a page in the guest that says
- * how to make nanoseconds of the TSC. Ours never changes once written: the TSC is the hardware's, invariant, the same on all CPUs.
+ * how to make nanoseconds of the TSC. Ours never changes once written: the TSC is the hardware's, invariant, the same
+ * on all CPUs.
  */
 #pragma once
 

@@ -14,7 +14,7 @@
  *     rsdp          = ADDRESS                 # 0 when there is none
  *     reset         = PORT VALUE              # the FADT's reset register, or the word none
  *     physical_bits = 39
- *     caps          = nested_1g nested_2m x2apic tsc_deadline invariant_tsc guest_timer   # those present, or the word none
+ *     caps          = nested_1g nested_2m x2apic tsc_deadline invariant_tsc guest_timer   # or none
  *     tsc           = 2400000000              # Hz
  *
  * The first four may repeat, at least one cpu and one memory are needed. The others stand once and

@@ -1,6 +1,6 @@
 /*
- * The words of the machine text: private to core/machine_text.c, which writes it, and tools/machine_parse.c, which reads
- * it.
+ * The words of the machine text: private to core/machine_text.c, which writes it, and tools/machine_parse.c, which
+ * reads it.
  */
 #pragma once
 

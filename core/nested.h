@@ -33,8 +33,8 @@ struct nested_tables {
 bool must_check nested_init(struct nested_tables *tables, struct page_source *pages);
 
 /*
- * The largest page, in bytes, that can begin at this pair of addresses with `left` bytes still to map; PAGE_SIZE when no
- * larger one can.
+ * The largest page, in bytes, that can begin at this pair of addresses with `left` bytes still to map; PAGE_SIZE when
+ * no larger one can.
  */
 uint64_t nested_page_size(const struct cpu_caps *caps, gpa_t guest, hpa_t host, uint64_t left);
 

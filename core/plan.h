@@ -84,7 +84,8 @@ bool must_check plan_check_cores(const struct plan *plan, const struct machine *
 
 /*
  * The first free run at or after host-physical address `from`: whole 4 KiB pages of usable memory that nothing overlaps
- * (firmware, hypervisor, modules, the first MiB, the plan's chunks). Begin with 0 and go on with range_end; false: no more.
+ * (firmware, hypervisor, modules, the first MiB, the plan's chunks). Begin with 0 and go on with range_end; false: no
+ * more.
  */
 /*@ requires plan_readable(plan) && machine_readable(machine) && \valid(out) && \separated(out, plan, machine);
     assigns *out;
@@ -101,5 +102,7 @@ void plan_print_cpus(const uint32_t *cpus, uint32_t count, struct sink *out);
 /* Translates into the partition's RAM; false when [gpa, gpa + size) is not wholly in one chunk of it. */
 bool must_check plan_translate(const struct plan_partition *partition, gpa_t address, uint64_t size, hpa_t *out);
 
-/* Copies host memory into the partition's RAM; may cross chunks. False, nothing copied, when a byte of it is not RAM. */
+/*
+ * Copies host memory into the partition's RAM; may cross chunks. False, nothing copied, when a byte of it is not RAM.
+ */
 bool must_check plan_copy(const struct plan_partition *partition, gpa_t to, hpa_t from, uint64_t size);

@@ -103,8 +103,8 @@ bool must_check platform_patch_firmware(struct platform *platform, uint16_t key,
 
 /*
  * The guest's watchdog. platform_watchdog_due: the TSC at which it runs out, UINT64_MAX: never; any CPU may ask, at any
- * time after the first platform_reset. platform_watchdog_expire: whether it has run out at TSC value `now`; then it stands
- * still. platform_watchdog_hold: the guest does not run, and its time begins anew.
+ * time after the first platform_reset. platform_watchdog_expire: whether it has run out at TSC value `now`; then it
+ * stands still. platform_watchdog_hold: the guest does not run, and its time begins anew.
  */
 uint64_t platform_watchdog_due(const struct platform *platform);
 bool must_check platform_watchdog_expire(struct platform *platform, uint64_t now);

@@ -1,6 +1,6 @@
 /*
- * Bits of the registers that decide how a CPU works: SDM vol. 3, "Control Registers", "EFLAGS Register", "Debug Registers";
- * APM vol. 2, "System-Control Registers".
+ * Bits of the registers that decide how a CPU works: SDM vol. 3, "Control Registers", "EFLAGS Register", "Debug
+ * Registers"; APM vol. 2, "System-Control Registers".
  */
 #pragma once
 

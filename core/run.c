@@ -25,8 +25,8 @@ static uint64_t console_tick(uint64_t period)
 }
 
 /*
- * Waits for a kick, or for `due`. A direct guest that is paused keeps its local APIC as it is: there only an NMI may end the
- * wait, and a CPU that also serves the console looks at the clock instead.
+ * Waits for a kick, or for `due`. A direct guest that is paused keeps its local APIC as it is: there only an NMI may
+ * end the wait, and a CPU that also serves the console looks at the clock instead.
  */
 static void wait(bool own_apic, bool console, uint64_t due)
 {
@@ -46,8 +46,8 @@ void run_cpu(const struct backend *backend, struct vcpu *vcpu, bool console, uin
     bool own_apic = vcpu == NULL || vcpu->apic != NULL;
     struct exit exit;
     /*
-     * Beside the local APIC's timer, where that is ours: Bochs 2.7 does not end a guest for it that has interrupts off. It
-     * begins anew with each entry, so where the interrupt comes it does not.
+     * Beside the local APIC's timer, where that is ours: Bochs 2.7 does not end a guest for it that has interrupts off.
+     * It begins anew with each entry, so where the interrupt comes it does not.
      */
     bool guest_timed = console && vcpu != NULL && backend->set_timer(vcpu, period);
     if (console && !own_apic && !guest_timed)

@@ -63,7 +63,8 @@ struct vcpu_stats {
 };
 
 struct vcpu {
-    uint64_t gpr[GPRS]; /* first: the entry code indexes from the struct's address; RSP's slot is the backend's to mirror */
+    /* First: the entry code indexes from the struct's address. RSP's slot is the backend's to mirror. */
+    uint64_t gpr[GPRS];
     uint64_t host_rsp;  /* the entry code's: where the hypervisor's stack was left */
     int32_t fast_left;  /* the entry code's: exits it may still answer itself before the run loop has its turn */
     void *backend;      /* the vendor's part */

@@ -1,6 +1,6 @@
 /*
- * Time as the models see it: the TSC at the access that is being handled, and clocks counted by it. Shared by all models
- * of a platform, written by the platform alone, never running backwards.
+ * Time as the models see it: the TSC at the access that is being handled, and clocks counted by it. Shared by all
+ * models of a platform, written by the platform alone, never running backwards.
  */
 #pragma once
 

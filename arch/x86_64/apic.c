@@ -210,7 +210,10 @@ void apic_drained_one(void)
 cold void cpu_guest_interrupts_reset(void)
 {
     registers_reset();
-    /* End what is in service, then let the pending ones in: trap_handle ends each. Bounded by the 256 vectors there are. */
+    /*
+     * End what is in service, then let the pending ones in: trap_handle ends each. Bounded by the 256 vectors there
+     * are.
+     */
     for (unsigned i = 0; i < 256 && any_set(APIC_ISR); i++)
         reg_write(APIC_EOI, 0);
     trap_drain_begin();

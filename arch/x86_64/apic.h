@@ -26,7 +26,7 @@ enum apic_message {
 void apic_send(uint32_t apic_id, uint32_t message);
 
 /*
- * This CPU's own timer: an interrupt when the TSC reaches `deadline`; UINT64_MAX: none. By the TSC deadline where the CPU
- * has it, else by the APIC's counter, whose speed the first call measures against the TSC (a millisecond).
+ * This CPU's own timer: an interrupt when the TSC reaches `deadline`; UINT64_MAX: none. By the TSC deadline where the
+ * CPU has it, else by the APIC's counter, whose speed the first call measures against the TSC (a millisecond).
  */
 void apic_timer_set(uint64_t deadline, uint64_t tsc_hz);

@@ -39,6 +39,7 @@ const struct backend *backend_choose(struct sink *errors)
     for (size_t i = 0; i < array_size(backends); i++)
         if (strcmp(cpu_vendor(), backends[i].vendor) == 0)
             return backends[i].backend;
-    sink_print(errors, "CPU vendor '%s': there is no backend for it yet (known: GenuineIntel, AuthenticAMD)\n", cpu_vendor());
+    sink_print(errors, "CPU vendor '%s': there is no backend for it yet (known: GenuineIntel, AuthenticAMD)\n",
+               cpu_vendor());
     return NULL;
 }

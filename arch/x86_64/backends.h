@@ -22,7 +22,10 @@ struct backend_feature {
 /* Prints one line for each. False when something is missing that is needed. */
 bool backend_features_print(const struct backend_feature *features, size_t count, struct sink *out);
 
-/* The same for virtualisation itself, `name`: whether the CPU has it, and firmware has not locked it off; `setting` unlocks it. */
+/*
+ * The same for virtualisation itself, `name`: whether the CPU has it, and firmware has not locked it off; `setting`
+ * unlocks it.
+ */
 bool backend_presence_print(const char *name, bool there, bool locked_off, const char *setting, struct sink *out);
 
 /* The backend of this CPU, or NULL with one line on `errors` that says what is missing and what to do. */

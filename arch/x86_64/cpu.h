@@ -35,8 +35,8 @@ void cpu_check_stopping(void);
 void cpu_stop_others(void);
 
 /*
- * Called for each NMI that this CPU takes, in a guest or not. At most one NMI of ours is on its way to a CPU at any time,
- * so two can never have become one: what comes without having been sent is the hardware's own, and is counted.
+ * Called for each NMI that this CPU takes, in a guest or not. At most one NMI of ours is on its way to a CPU at any
+ * time, so two can never have become one: what comes without having been sent is the hardware's own, and is counted.
  */
 void cpu_nmi_taken(void);
 

@@ -13,8 +13,8 @@
 enum { NMI_TRAVEL = 10000 }; /* PAUSEs */
 
 /*
- * What is said goes to the terminal at once, and is kept for the crash record, which gets it whole before anything else can
- * go wrong.
+ * What is said goes to the terminal at once, and is kept for the crash record, which gets it whole before anything else
+ * can go wrong.
  */
 static char kept[2048];
 static size_t kept_length;
@@ -41,8 +41,8 @@ static void stop(void)
 }
 
 /*
- * A second fault while the first is printed would print for ever. The others' NMIs are on their way for a moment, in which
- * the console's CPU could still write into the middle of what is said here.
+ * A second fault while the first is printed would print for ever. The others' NMIs are on their way for a moment, in
+ * which the console's CPU could still write into the middle of what is said here.
  */
 static void begin_once(void)
 {

@@ -95,8 +95,8 @@ static void machine_check_handle(const struct trap_frame *frame)
 }
 
 /*
- * What a kick's NMI announces stands in percpu.kicked already; all that is to do is not to let the CPU be given away without
- * another look. The hardware's own NMIs end a wait too, which is harmless.
+ * What a kick's NMI announces stands in percpu.kicked already; all that is to do is not to let the CPU be given away
+ * without another look. The hardware's own NMIs end a wait too, which is harmless.
  */
 void trap_handle(struct trap_frame *frame)
 {

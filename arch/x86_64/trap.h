@@ -18,8 +18,8 @@ void trap_load_early(void); /* the IDT before the per-CPU stacks are there */
 void trap_load(void);       /* with #DF, NMI and #MC on stacks of their own */
 
 /*
- * From begin to end, vectors from 16 on are a guest's left-over interrupts: 16 to 31 are legal there, and an exception's
- * stub would misread them. Interrupts may be let in between; nothing else may be done.
+ * From begin to end, vectors from 16 on are a guest's left-over interrupts: 16 to 31 are legal there, and an
+ * exception's stub would misread them. Interrupts may be let in between; nothing else may be done.
  */
 void trap_drain_begin(void);
 void trap_drain_end(void);
@@ -28,9 +28,9 @@ void trap_drain_end(void);
 void trap_handle(struct trap_frame *frame);
 
 /*
- * A stretch of code in which a trap is no surprise: it continues at `resume`. An NMI must not fall unseen between the look
- * at percpu.kicked and the instruction that gives the CPU away (VM entry, HLT); some instructions may be refused with #GP.
- * TRAP_WINDOW of registers.h makes one.
+ * A stretch of code in which a trap is no surprise: it continues at `resume`. An NMI must not fall unseen between the
+ * look at percpu.kicked and the instruction that gives the CPU away (VM entry, HLT); some instructions may be refused
+ * with #GP. TRAP_WINDOW of registers.h makes one.
  */
 struct trap_window {
     uint64_t vector, begin, end, resume;

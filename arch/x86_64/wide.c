@@ -30,8 +30,8 @@ static const struct width {
 };
 
 /*
- * In a machine that is itself virtual the outer hypervisor may have to emulate a store, and KVM answers #UD to those of AVX:
- * it emulates SSE at most.
+ * In a machine that is itself virtual the outer hypervisor may have to emulate a store, and KVM answers #UD to those of
+ * AVX: it emulates SSE at most.
  */
 static bool has(const struct width *width)
 {

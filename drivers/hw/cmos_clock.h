@@ -5,5 +5,8 @@
 
 #include "core/types.h"
 
-/* Seconds since 1970; 2000-01-01 when the clock says nothing that makes sense. Takes up to a second if an update is under way. */
+/*
+ * Seconds since 1970; 2000-01-01 when the clock says nothing that makes sense. Takes up to a second if an update is
+ * under way.
+ */
 uint64_t cmos_clock_read(void);

@@ -22,10 +22,14 @@ struct screen_info {
     uint8_t red_size, green_size, blue_size;
 };
 
-/* Takes the screen and clears it. False: it is of a kind that cannot be drawn on; the functions below then do nothing. */
+/*
+ * Takes the screen and clears it. False: it is of a kind that cannot be drawn on; the functions below then do nothing.
+ */
 bool screen_init(const struct screen_info *info);
 
-/* Puts text into the grid and draws it at once. LF begins a line; other control characters but BS and CR are dropped. */
+/*
+ * Puts text into the grid and draws it at once. LF begins a line; other control characters but BS and CR are dropped.
+ */
 struct sink *screen_sink(void);
 
 /* Puts text into the grid; screen_draw(cells) draws at most that many changed characters. For the console. */

@@ -1,8 +1,8 @@
 /*
- * NMIs for the guest: APM vol. 2, "NMI Support". The CPU does not keep a guest's NMIs apart from the host's: one that is
- * injected as an NMI would keep out the hypervisor's own until the handler's IRET, which a guest need never execute. So
- * it is injected as an interrupt with the same vector, and its blocking is tracked here: from the injection until the
- * handler's IRET has been executed.
+ * NMIs for the guest: APM vol. 2, "NMI Support". The CPU does not keep a guest's NMIs apart from the host's: one that
+ * is injected as an NMI would keep out the hypervisor's own until the handler's IRET, which a guest need never execute.
+ * So it is injected as an interrupt with the same vector, and its blocking is tracked here: from the injection until
+ * the handler's IRET has been executed.
  *
  * The exit comes before the IRET. The guest is then run for this one instruction with TF; the #DB behind it exits and
  * is not the guest's. The same step leads out of an interrupt shadow.

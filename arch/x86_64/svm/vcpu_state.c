@@ -114,8 +114,7 @@ static void guest_reset(struct vmcb_save *save, const struct vcpu_entry *entry)
 /* State that neither VMRUN nor VMLOAD moves and the hypervisor does not use: it stays in the CPU all the time. */
 static void in_place_reset(struct vcpu *vcpu)
 {
-    bool has_rdtscp = cpu_msr_write(MSR_IA32_TSC_AUX, 0);
-    (void)has_rdtscp; /* without it there is nothing to clear */
+    (void)!cpu_msr_write(MSR_IA32_TSC_AUX, 0); /* without RDTSCP there is nothing to clear */
     msr_write(MSR_IA32_PAT, PAT_AFTER_RESET); /* ours as well; QEMU 7.2 lets a guest write it through */
     __asm__ volatile("mov %0, %%dr0; mov %0, %%dr1; mov %0, %%dr2; mov %0, %%dr3" : : "r"(0ull));
     cpu_fpu_reset();

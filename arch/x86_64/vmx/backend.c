@@ -30,7 +30,10 @@ static bool locked_off(void)
     return (control & FEATURE_CONTROL_LOCKED) && !(control & FEATURE_CONTROL_VMX_OUTSIDE_SMX);
 }
 
-/* Its value must be saved at exits: else each entry would wind it up again, and a guest that keeps exiting would never be left. */
+/*
+ * Its value must be saved at exits: else each entry would wind it up again, and a guest that keeps exiting would never
+ * be left.
+ */
 static bool has_timer(void)
 {
     return (vmx_capability.pin.one_settings & PIN_PREEMPTION_TIMER) &&
@@ -111,7 +114,8 @@ static void vmx_run(struct vcpu *vcpu, struct exit *exit)
             v->launched = true;
             if (vmx_exit_decode(vcpu, exit))
                 return;
-            if (v->timer != 0) { /* the console's CPU: it must get its look even when no guest instruction ever completes */
+            /* The console's CPU must get its look even when no guest instruction ever completes. */
+            if (v->timer != 0) {
                 *exit = (struct exit){.kind = EXIT_TIMER};
                 return;
             }

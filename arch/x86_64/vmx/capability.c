@@ -85,6 +85,7 @@ bool vmx_capability_report(const struct vmx_capability *c, struct sink *out)
 {
     struct backend_feature features[array_size(lines)];
     for (size_t i = 0; i < array_size(lines); i++)
-        features[i] = (struct backend_feature){lines[i].name, is_there(c, &lines[i]), lines[i].needed, lines[i].without};
+        features[i] =
+            (struct backend_feature){lines[i].name, is_there(c, &lines[i]), lines[i].needed, lines[i].without};
     return backend_features_print(features, array_size(lines), out);
 }

@@ -28,7 +28,10 @@ void vmx_inject(uint8_t vector, unsigned type, bool has_error, uint32_t error)
         vmcs_write(VMCS_ENTRY_LENGTH, vmcs_read(VMCS_EXIT_LENGTH));
 }
 
-/* An event whose delivery was cut short by this exit is delivered again: "Information for VM Exits That Occur During Event Delivery". */
+/*
+ * An event whose delivery was cut short by this exit is delivered again: "Information for VM Exits That Occur During
+ * Event Delivery".
+ */
 static void vectoring_replay(void)
 {
     uint32_t info = (uint32_t)vmcs_read(VMCS_IDT_VECTORING);
@@ -42,8 +45,8 @@ static void vectoring_replay(void)
 }
 
 /*
- * Gives a #DB back to the guest, with what its delivery would have done: DR6 gets the causes ("Exit Qualification for Debug
- * Exceptions"), DR7.GD and the last-branch recording are switched off.
+ * Gives a #DB back to the guest, with what its delivery would have done: DR6 gets the causes ("Exit Qualification for
+ * Debug Exceptions"), DR7.GD and the last-branch recording are switched off.
  */
 static void debug_exception_return(unsigned type)
 {

@@ -1,6 +1,6 @@
 /*
- * VMCS component encodings: Intel SDM vol. 3 (edition 081), appendix "Field Encoding in VMCS", in that appendix's order.
- * Read by C and by assembly.
+ * VMCS component encodings: Intel SDM vol. 3 (edition 081), appendix "Field Encoding in VMCS", in that appendix's
+ * order. Read by C and by assembly.
  */
 #pragma once
 

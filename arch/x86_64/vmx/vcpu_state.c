@@ -1,5 +1,6 @@
 /*
- * A vCPU's architectural state: set to the values after reset (SDM vol. 3, "Processor State After Reset"), shown, dumped.
+ * A vCPU's architectural state: set to the values after reset (SDM vol. 3, "Processor State After Reset"), shown,
+ * dumped.
  */
 #include "arch/x86_64/cpu.h"
 #include "arch/x86_64/cpu_instructions.h"
@@ -100,15 +101,15 @@ static void controls_write(const struct vcpu *vcpu, struct vmx_vcpu *v)
     if (v->secondary_controls & SECONDARY_ENCLS_EXITING) /* a CPU without it has no SGX, nor the field */
         vmcs_write(VMCS_ENCLS_EXITING_BITMAP, UINT64_MAX);
     vmcs_write(VMCS_EXIT_CONTROLS,
-               vmx_legal(EXIT_CONTROL_SAVE_DEBUG | EXIT_CONTROL_HOST_64BIT | EXIT_CONTROL_ACKNOWLEDGE | EXIT_CONTROL_SAVE_PAT |
-                             EXIT_CONTROL_LOAD_PAT | EXIT_CONTROL_SAVE_EFER | EXIT_CONTROL_LOAD_EFER |
-                             (v->timer != 0 ? EXIT_CONTROL_SAVE_TIMER : 0),
+               vmx_legal(EXIT_CONTROL_SAVE_DEBUG | EXIT_CONTROL_HOST_64BIT | EXIT_CONTROL_ACKNOWLEDGE |
+                             EXIT_CONTROL_SAVE_PAT | EXIT_CONTROL_LOAD_PAT | EXIT_CONTROL_SAVE_EFER |
+                             EXIT_CONTROL_LOAD_EFER | (v->timer != 0 ? EXIT_CONTROL_SAVE_TIMER : 0),
                          c->exit));
     vmcs_write(VMCS_ENTRY_CONTROLS,
                vmx_legal(ENTRY_CONTROL_LOAD_DEBUG | ENTRY_CONTROL_LOAD_PAT | ENTRY_CONTROL_LOAD_EFER, c->entry));
     /*
-     * #AC, #DB: a guest whose handler's own stack raises the same exception would loop inside the CPU, where not even an
-     * NMI gets in. #MC: the hypervisor decides what a machine check means.
+     * #AC, #DB: a guest whose handler's own stack raises the same exception would loop inside the CPU, where not even
+     * an NMI gets in. #MC: the hypervisor decides what a machine check means.
      */
     vmcs_write(VMCS_EXCEPTION_BITMAP, 1u << VECTOR_DB | 1u << VECTOR_AC | 1u << VECTOR_MC);
     vmcs_write(VMCS_VPID, vcpu->partition->asid);

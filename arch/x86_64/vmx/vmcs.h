@@ -1,6 +1,6 @@
 /*
- * The VMCS's control bits and formats (SDM vol. 3, edition 081, by section title), and how its fields (fields.h) are read
- * and written: "VMREAD", "VMWRITE" in the chapter "VMX Instruction Reference".
+ * The VMCS's control bits and formats (SDM vol. 3, edition 081, by section title), and how its fields (fields.h) are
+ * read and written: "VMREAD", "VMWRITE" in the chapter "VMX Instruction Reference".
  */
 #pragma once
 
@@ -96,7 +96,9 @@ enum { ACTIVITY_ACTIVE, ACTIVITY_HLT, ACTIVITY_SHUTDOWN, ACTIVITY_WAIT_SIPI };
 #define RIGHTS_DEFAULT32 (1u << 14)
 #define RIGHTS_UNUSABLE  (1u << 16)
 
-/* A field that does not exist reads as 0 and a write to it is lost: both are errors of ours, shown by the entry check. */
+/*
+ * A field that does not exist reads as 0 and a write to it is lost: both are errors of ours, shown by the entry check.
+ */
 static inline uint64_t vmcs_read(uint32_t field)
 {
     uint64_t value = 0;
