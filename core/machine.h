@@ -92,7 +92,7 @@ struct machine {
 const struct machine_region *machine_find_region(const struct machine *machine, struct range range);
 
 /* Index of the module with that name, or -1. */
-/*@ requires machine_readable(machine);
+/*@ requires \valid_read(machine) && machine->module_count <= MACHINE_MAX_MODULES;
     assigns \nothing;
     ensures -1 <= \result < machine->module_count; */
 int machine_find_module(const struct machine *machine, struct slice name);
