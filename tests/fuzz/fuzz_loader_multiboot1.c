@@ -2,9 +2,10 @@
  * The multiboot1 loader, ELF and address fields: the input is the kernel. The ELF headers are read once more here and
  * each segment compared with guest RAM.
  */
+#include <elf.h>
+
 #include "core/multiboot1.h"
 #include "tests/fuzz/loader_promises.h"
-#include "tests/unit/elf_image.h"
 
 enum { KERNEL_MAX = 64 * 1024, MODULES_MAX = 3 };
 
@@ -46,31 +47,31 @@ static void require_segment(const uint8_t *image, uint64_t size, struct range fi
 
 static void require_elf32(const uint8_t *image, uint64_t size)
 {
-    struct elf32_header header;
-    struct elf32_segment s;
+    Elf32_Ehdr header;
+    Elf32_Phdr s;
     require(size >= sizeof header);
     memcpy(&header, image, sizeof header);
-    for (uint32_t i = 0; i < header.phnum; i++) {
-        uint64_t at = (uint64_t)header.phoff + (uint64_t)i * header.phentsize;
+    for (uint32_t i = 0; i < header.e_phnum; i++) {
+        uint64_t at = (uint64_t)header.e_phoff + (uint64_t)i * header.e_phentsize;
         require(at + sizeof s <= size);
         memcpy(&s, image + at, sizeof s);
-        if (s.type == ELF_SEGMENT_LOAD)
-            require_segment(image, size, (struct range){s.offset, s.filesz}, (struct range){s.paddr, s.memsz});
+        if (s.p_type == PT_LOAD)
+            require_segment(image, size, (struct range){s.p_offset, s.p_filesz}, (struct range){s.p_paddr, s.p_memsz});
     }
 }
 
 static void require_elf64(const uint8_t *image, uint64_t size)
 {
-    struct elf64_header header;
-    struct elf64_segment s;
+    Elf64_Ehdr header;
+    Elf64_Phdr s;
     require(size >= sizeof header);
     memcpy(&header, image, sizeof header);
-    for (uint32_t i = 0; i < header.phnum; i++) {
-        uint64_t at = header.phoff + (uint64_t)i * header.phentsize;
+    for (uint32_t i = 0; i < header.e_phnum; i++) {
+        uint64_t at = header.e_phoff + (uint64_t)i * header.e_phentsize;
         require(at <= size && sizeof s <= size - at);
         memcpy(&s, image + at, sizeof s);
-        if (s.type == ELF_SEGMENT_LOAD)
-            require_segment(image, size, (struct range){s.offset, s.filesz}, (struct range){s.paddr, s.memsz});
+        if (s.p_type == PT_LOAD)
+            require_segment(image, size, (struct range){s.p_offset, s.p_filesz}, (struct range){s.p_paddr, s.p_memsz});
     }
 }
 
@@ -86,7 +87,7 @@ static void require_program(const uint8_t *image, uint64_t size)
         uint64_t memory = a.bss_end_addr != 0 ? a.bss_end_addr - a.load_addr : length;
         require_segment(image, size, (struct range){offset, length}, (struct range){a.load_addr, memory});
         require(fake_guest.entry.rip == a.entry_addr);
-    } else if (image[4] == ELF_CLASS_32) {
+    } else if (image[EI_CLASS] == ELFCLASS32) {
         require_elf32(image, size);
     } else {
         require_elf64(image, size);

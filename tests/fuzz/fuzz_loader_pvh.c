@@ -2,9 +2,9 @@
  * The PVH loader: the input is the kernel behind a good ELF identification; a note with the entry may be put into it.
  * The start information is read back as a kernel would.
  */
+#include "core/elf.h"
 #include "core/pvh.h"
 #include "tests/fuzz/loader_promises.h"
-#include "tests/unit/elf_image.h"
 
 enum { KERNEL_MAX = 64 * 1024 };
 

@@ -3,6 +3,7 @@
  * fuzzer begins behind the first checks; the layout of each target's input is told in its LLVMFuzzerTestOneInput. Those
  * of the files are what earlier runs have found, one input a line.
  */
+#include <elf.h>
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -11,7 +12,6 @@
 
 #include "core/multiboot1.h"
 #include "core/multiboot2.h"
-#include "tests/unit/elf_image.h"
 
 enum { SEED_MAX = 4096 };
 
@@ -194,16 +194,18 @@ static void multiboot1_header(uint32_t flags)
 static void elf32(void)
 {
     multiboot1_prefix(2);
-    struct elf32_header header = {
-        .ident = {ELF_MAGIC, ELF_CLASS_32, ELF_DATA_LITTLE, 1, {0}, ELF_TYPE_EXECUTABLE, ELF_MACHINE_386, 1},
-        .entry = 0x100010,
-        .phoff = sizeof header,
-        .ehsize = sizeof header,
-        .phentsize = sizeof(struct elf32_segment),
-        .phnum = 1};
+    Elf32_Ehdr header = {.e_ident = ELFMAG "\1\1\1",
+                         .e_type = ET_EXEC,
+                         .e_machine = EM_386,
+                         .e_version = 1,
+                         .e_entry = 0x100010,
+                         .e_phoff = sizeof header,
+                         .e_ehsize = sizeof header,
+                         .e_phentsize = sizeof(Elf32_Phdr),
+                         .e_phnum = 1};
     put(&header, sizeof header);
-    struct elf32_segment segment = {
-        .type = ELF_SEGMENT_LOAD, .offset = 96, .vaddr = 0x100000, .paddr = 0x100000, .filesz = 60, .memsz = 5000};
+    Elf32_Phdr segment = {
+        .p_type = PT_LOAD, .p_offset = 96, .p_vaddr = 0x100000, .p_paddr = 0x100000, .p_filesz = 60, .p_memsz = 5000};
     put(&segment, sizeof segment);
     pad_to(IMAGE_AT + 96);
     multiboot1_header(MULTIBOOT1_ALIGN_MODULES);
@@ -214,24 +216,26 @@ static void elf32(void)
 static void elf64(void)
 {
     multiboot1_prefix(0);
-    struct elf64_header header = {
-        .ident = {ELF_MAGIC, ELF_CLASS_64, ELF_DATA_LITTLE, 1, {0}, ELF_TYPE_EXECUTABLE, ELF_MACHINE_X86_64, 1},
-        .entry = 0xffffffff80100010,
-        .phoff = sizeof header,
-        .ehsize = sizeof header,
-        .phentsize = sizeof(struct elf64_segment),
-        .phnum = 2};
+    Elf64_Ehdr header = {.e_ident = ELFMAG "\2\1\1",
+                         .e_type = ET_EXEC,
+                         .e_machine = EM_X86_64,
+                         .e_version = 1,
+                         .e_entry = 0xffffffff80100010,
+                         .e_phoff = sizeof header,
+                         .e_ehsize = sizeof header,
+                         .e_phentsize = sizeof(Elf64_Phdr),
+                         .e_phnum = 2};
     put(&header, sizeof header);
-    struct elf64_segment segment = {.type = ELF_SEGMENT_LOAD,
-                                    .offset = 192,
-                                    .vaddr = 0xffffffff80100000,
-                                    .paddr = 0x100000,
-                                    .filesz = 64,
-                                    .memsz = 64};
+    Elf64_Phdr segment = {.p_type = PT_LOAD,
+                          .p_offset = 192,
+                          .p_vaddr = 0xffffffff80100000,
+                          .p_paddr = 0x100000,
+                          .p_filesz = 64,
+                          .p_memsz = 64};
     put(&segment, sizeof segment);
-    segment.offset = 0;
-    segment.filesz = 32;
-    segment.vaddr = segment.paddr = 0x100040; /* right behind: one bit less and they overlap */
+    segment.p_offset = 0;
+    segment.p_filesz = 32;
+    segment.p_vaddr = segment.p_paddr = 0x100040; /* right behind: one bit less and they overlap */
     put(&segment, sizeof segment);
     pad_to(IMAGE_AT + 192);
     multiboot1_header(MULTIBOOT1_WANT_MEMORY);
@@ -256,19 +260,21 @@ enum { CODE_AT = 192, CODE_SIZE = 64 };
 
 static void kernel_elf64(uint16_t segments)
 {
-    struct elf64_header header = {
-        .ident = {ELF_MAGIC, ELF_CLASS_64, ELF_DATA_LITTLE, 1, {0}, ELF_TYPE_EXECUTABLE, ELF_MACHINE_X86_64, 1},
-        .entry = 0x100010,
-        .phoff = sizeof header,
-        .ehsize = sizeof header,
-        .phentsize = sizeof(struct elf64_segment),
-        .phnum = segments};
-    struct elf64_segment code = {.type = ELF_SEGMENT_LOAD,
-                                 .offset = CODE_AT,
-                                 .vaddr = 0x100000,
-                                 .paddr = 0x100000,
-                                 .filesz = CODE_SIZE,
-                                 .memsz = 5000};
+    Elf64_Ehdr header = {.e_ident = ELFMAG "\2\1\1",
+                         .e_type = ET_EXEC,
+                         .e_machine = EM_X86_64,
+                         .e_version = 1,
+                         .e_entry = 0x100010,
+                         .e_phoff = sizeof header,
+                         .e_ehsize = sizeof header,
+                         .e_phentsize = sizeof(Elf64_Phdr),
+                         .e_phnum = segments};
+    Elf64_Phdr code = {.p_type = PT_LOAD,
+                       .p_offset = CODE_AT,
+                       .p_vaddr = 0x100000,
+                       .p_paddr = 0x100000,
+                       .p_filesz = CODE_SIZE,
+                       .p_memsz = 5000};
     put(&header, sizeof header);
     put(&code, sizeof code);
 }
@@ -285,8 +291,8 @@ static void pvh(void)
     put_16(MEMORY_PAGES);
     put_16(100);
     kernel_elf64(2);
-    struct elf64_segment notes = {
-        .type = ELF_SEGMENT_NOTE, .offset = NOTE_AT, .filesz = NOTE_SIZE, .memsz = NOTE_SIZE, .align = 4};
+    Elf64_Phdr notes = {
+        .p_type = PT_NOTE, .p_offset = NOTE_AT, .p_filesz = NOTE_SIZE, .p_memsz = NOTE_SIZE, .p_align = 4};
     put(&notes, sizeof notes);
     pad_to(IMAGE_AT + NOTE_AT + NOTE_SIZE);
     finish("loader_pvh", "note");

@@ -7,6 +7,7 @@
 
 #include "core/loader.h"
 
+#include <elf.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -14,7 +15,6 @@
 #include "core/acpi_tables.h"
 #include "core/coreboot_table.h"
 #include "core/multiboot1.h"
-#include "tests/unit/elf_image.h"
 #include "tests/unit/fake_guest.h"
 
 #define MEMORY     (4 * MIB)
@@ -61,36 +61,39 @@ static struct multiboot1_addresses *put_addresses(void)
     return a;
 }
 
-static struct elf_ident ident(uint8_t class, uint16_t machine)
-{
-    return (struct elf_ident){
-        .magic = ELF_MAGIC, .class = class, .data = 1, .version = 1, .type = 2, .machine = machine, .file_version = 1};
-}
-
 /* Two segments, the first linked 3 GiB above where it lies, and a note between them. */
-static struct elf32_segment *put_elf32(void)
+static Elf32_Phdr *put_elf32(void)
 {
-    struct elf32_header *header = (struct elf32_header *)image;
-    struct elf32_segment *segments = (struct elf32_segment *)(image + 0x40);
-    *header = (struct elf32_header){
-        .ident = ident(ELF_CLASS_32, ELF_MACHINE_386), .entry = 0xc0200010, .phoff = 0x40, .phentsize = 32, .phnum = 3};
-    segments[0] = (struct elf32_segment){1, 0x1000, 0xc0200000, 0x200000, 0x2000, 0x3000, 5, 4096};
-    segments[1] = (struct elf32_segment){4, 0, 0xc0200000, 0, UINT32_MAX, UINT32_MAX, 4, 4};
-    segments[2] = (struct elf32_segment){1, 0x4000, 0xc0100000, 0x100000, 0x1000, 0x1000, 6, 4096};
+    Elf32_Ehdr *header = (Elf32_Ehdr *)image;
+    Elf32_Phdr *segments = (Elf32_Phdr *)(image + 0x40);
+    *header = (Elf32_Ehdr){.e_ident = ELFMAG "\1\1\1",
+                           .e_type = ET_EXEC,
+                           .e_machine = EM_386,
+                           .e_version = 1,
+                           .e_entry = 0xc0200010,
+                           .e_phoff = 0x40,
+                           .e_phentsize = 32,
+                           .e_phnum = 3};
+    segments[0] = (Elf32_Phdr){1, 0x1000, 0xc0200000, 0x200000, 0x2000, 0x3000, 5, 4096};
+    segments[1] = (Elf32_Phdr){4, 0, 0xc0200000, 0, UINT32_MAX, UINT32_MAX, 4, 4};
+    segments[2] = (Elf32_Phdr){1, 0x4000, 0xc0100000, 0x100000, 0x1000, 0x1000, 6, 4096};
     put_header(0x100, 0);
     return segments;
 }
 
-static struct elf64_segment *put_elf64(void)
+static Elf64_Phdr *put_elf64(void)
 {
-    struct elf64_header *header = (struct elf64_header *)image;
-    struct elf64_segment *segment = (struct elf64_segment *)(image + 0x40);
-    *header = (struct elf64_header){.ident = ident(ELF_CLASS_64, ELF_MACHINE_X86_64),
-                                    .entry = 0x100020,
-                                    .phoff = 0x40,
-                                    .phentsize = 56,
-                                    .phnum = 1};
-    *segment = (struct elf64_segment){1, 7, 0x1000, 0xffffffff80100000, 0x100000, 0x2000, 0x2000, 4096};
+    Elf64_Ehdr *header = (Elf64_Ehdr *)image;
+    Elf64_Phdr *segment = (Elf64_Phdr *)(image + 0x40);
+    *header = (Elf64_Ehdr){.e_ident = ELFMAG "\2\1\1",
+                           .e_type = ET_EXEC,
+                           .e_machine = EM_X86_64,
+                           .e_version = 1,
+                           .e_entry = 0x100020,
+                           .e_phoff = 0x40,
+                           .e_phentsize = 56,
+                           .e_phnum = 1};
+    *segment = (Elf64_Phdr){1, 7, 0x1000, 0xffffffff80100000, 0x100000, 0x2000, 0x2000, 4096};
     put_header(0x200, 3);
     return segment;
 }
@@ -241,7 +244,7 @@ static void loads_elf32(void **state)
     expect_bytes(0x202000, zero, 0x1000);
     expect_bytes(0x100000, image + 0x4000, 0x1000);
     assert_int_equal(fake_guest.entry.rip, 0x200010); /* virtual in the file */
-    ((struct elf32_header *)image)->entry = 0x100123; /* physical already */
+    ((Elf32_Ehdr *)image)->e_entry = 0x100123;        /* physical already */
     load_or_fail();
     assert_int_equal(fake_guest.entry.rip, 0x100123);
 }
@@ -253,7 +256,7 @@ static void loads_elf64(void **state)
     load_or_fail();
     expect_bytes(0x100000, image + 0x1000, 0x2000);
     assert_int_equal(fake_guest.entry.rip, 0x100020);
-    ((struct elf64_header *)image)->entry = 0xffffffff80101000;
+    ((Elf64_Ehdr *)image)->e_entry = 0xffffffff80101000;
     load_or_fail();
     assert_int_equal(fake_guest.entry.rip, 0x101000);
 }
@@ -262,40 +265,40 @@ static void refuses_bad_elf_headers(void **state)
 {
     (void)state;
     put_elf32();
-    struct elf32_header *h = (struct elf32_header *)image;
-    struct elf32_header good = *h;
-    h->ident.magic = 0;
+    Elf32_Ehdr *h = (Elf32_Ehdr *)image;
+    Elf32_Ehdr good = *h;
+    h->e_ident[EI_MAG0] = 0;
     expect_error(
         "partition 'p': kernel 'kernel.elf' is not an ELF file (no 7Fh 'ELF' at its start), and its header has "
         "no addresses\n");
     *h = good;
-    h->ident.class = 3;
+    h->e_ident[EI_CLASS] = 3;
     expect_error("partition 'p': kernel 'kernel.elf' has ELF class 3, data 1, expected class 1 or 2, data 1\n");
     *h = good;
-    h->ident.data = 2;
+    h->e_ident[EI_DATA] = 2;
     assert_false(fake_guest_check());
     *h = good;
-    h->ident.machine = 62;
+    h->e_machine = 62;
     expect_error("partition 'p': kernel 'kernel.elf' is for ELF machine 62, expected 3\n");
     *h = good;
-    h->ident.type = 3;
+    h->e_type = 3;
     expect_error("partition 'p': kernel 'kernel.elf' has ELF type 3, expected 2 (executable)\n");
     *h = good;
-    h->phentsize = 56;
+    h->e_phentsize = 56;
     expect_error("partition 'p': kernel 'kernel.elf' has program headers of 56 bytes, expected 32\n");
     *h = good;
-    h->phnum = 65;
+    h->e_phnum = 65;
     expect_error("partition 'p': kernel 'kernel.elf' has 65 program headers, expected at most 64\n");
     *h = good;
-    h->phnum = 0;
+    h->e_phnum = 0;
     expect_error("partition 'p': kernel 'kernel.elf' has nothing to load, expected at least one segment\n");
     *h = good;
-    h->phoff = IMAGE_SIZE - 95;
+    h->e_phoff = IMAGE_SIZE - 95;
     expect_error(
         "partition 'p': kernel 'kernel.elf' is truncated: program header 2 of 3 from 0x5fa1 on, the module has "
         "24576 bytes\n");
     *h = good;
-    h->entry = 0x300000;
+    h->e_entry = 0x300000;
     expect_error("partition 'p': kernel 'kernel.elf' has its entry at 0x300000, expected an address of a segment\n");
 }
 
@@ -307,7 +310,7 @@ static void refuses_a_truncated_elf_header(void **state)
     fake_guest.machine.modules[0].range.size = 51;
     expect_error("partition 'p': kernel 'kernel.elf' is truncated: 51 bytes do not hold an ELF header\n");
     put_elf64();
-    ((struct elf64_header *)image)->phoff = UINT64_MAX - 8;
+    ((Elf64_Ehdr *)image)->e_phoff = UINT64_MAX - 8;
     fake_guest.machine.modules[0].range.size = IMAGE_SIZE;
     assert_false(fake_guest_check());
 }
@@ -315,45 +318,45 @@ static void refuses_a_truncated_elf_header(void **state)
 static void refuses_bad_segments(void **state)
 {
     (void)state;
-    struct elf32_segment *s = put_elf32();
-    struct elf32_segment good = s[2];
-    s[2].filesz = 0x1001;
+    Elf32_Phdr *s = put_elf32();
+    Elf32_Phdr good = s[2];
+    s[2].p_filesz = 0x1001;
     expect_error(
         "partition 'p': kernel 'kernel.elf' has segment 1 with 4097 bytes in the file, expected at most its 4096 "
         "in memory\n");
     s[2] = good;
-    s[2].offset = 0x5001;
+    s[2].p_offset = 0x5001;
     expect_error("partition 'p': kernel 'kernel.elf' is truncated: segment 1 is 4096 bytes at 0x5001, the module has "
                  "24576\n");
     s[2] = good;
-    s[2].paddr = 0xe0000;
+    s[2].p_paddr = 0xe0000;
     expect_error("partition 'p': kernel 'kernel.elf' does not fit: segment 1 is 4096 bytes at 0xe0000, RAM for it is "
                  "0x100000 to 0x400000\n");
     s[2] = good;
-    s[2].paddr = UINT32_MAX;
+    s[2].p_paddr = UINT32_MAX;
     assert_false(fake_guest_check());
     s[2] = good;
-    s[2].paddr = 0x202fff;
+    s[2].p_paddr = 0x202fff;
     expect_error("partition 'p': kernel 'kernel.elf' has segments 0 and 1 that overlap at 0x202fff\n");
-    struct elf64_segment *wide = put_elf64();
-    wide->paddr = UINT64_MAX - 0xfff;
+    Elf64_Phdr *wide = put_elf64();
+    wide->p_paddr = UINT64_MAX - 0xfff;
     assert_false(fake_guest_check());
-    put_elf64()->offset = UINT64_MAX;
+    put_elf64()->p_offset = UINT64_MAX;
     assert_false(fake_guest_check());
 }
 
 static void refuses_too_many_segments(void **state)
 {
     (void)state;
-    struct elf32_segment *s = put_elf32();
+    Elf32_Phdr *s = put_elf32();
     memset(image + 0x100, 0, 12);
     put_header(0x1000, 0);
-    ((struct elf32_header *)image)->phnum = 17;
-    ((struct elf32_header *)image)->entry = 0x200000;
+    ((Elf32_Ehdr *)image)->e_phnum = 17;
+    ((Elf32_Ehdr *)image)->e_entry = 0x200000;
     for (uint32_t i = 0; i < 17; i++)
-        s[i] = (struct elf32_segment){1, 0x1000, 0, 0x200000 + i * 0x1000, 16, 16, 5, 4096};
+        s[i] = (Elf32_Phdr){1, 0x1000, 0, 0x200000 + i * 0x1000, 16, 16, 5, 4096};
     expect_error("partition 'p': kernel 'kernel.elf' has more than 16 segments to load\n");
-    s[5].type = 0;
+    s[5].p_type = 0;
     load_or_fail();
 }
 

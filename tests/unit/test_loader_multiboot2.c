@@ -7,13 +7,13 @@
 
 #include "core/loader.h"
 
+#include <elf.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "core/acpi_format.h"
 #include "core/acpi_tables.h"
 #include "core/multiboot2.h"
-#include "tests/unit/elf_image.h"
 #include "tests/unit/fake_guest.h"
 
 #define MEMORY     (4 * MIB)
@@ -66,19 +66,16 @@ static void put_addresses(void)
 
 static void put_elf(void)
 {
-    struct elf64_header *header = (struct elf64_header *)image;
-    *header = (struct elf64_header){.ident = {.magic = ELF_MAGIC,
-                                              .class = ELF_CLASS_64,
-                                              .data = 1,
-                                              .version = 1,
-                                              .type = 2,
-                                              .machine = ELF_MACHINE_X86_64},
-                                    .entry = 0x100020,
-                                    .phoff = 0x40,
-                                    .phentsize = 56,
-                                    .phnum = 1};
-    *(struct elf64_segment *)(image + 0x40) =
-        (struct elf64_segment){1, 7, 0x1000, 0xffffffff80100000, 0x100000, 0x2000, 0x2000, 4096};
+    Elf64_Ehdr *header = (Elf64_Ehdr *)image;
+    *header = (Elf64_Ehdr){.e_ident = ELFMAG "\2\1\1",
+                           .e_type = ET_EXEC,
+                           .e_machine = EM_X86_64,
+                           .e_version = 1,
+                           .e_entry = 0x100020,
+                           .e_phoff = 0x40,
+                           .e_phentsize = 56,
+                           .e_phnum = 1};
+    *(Elf64_Phdr *)(image + 0x40) = (Elf64_Phdr){1, 7, 0x1000, 0xffffffff80100000, 0x100000, 0x2000, 0x2000, 4096};
 }
 
 static int setup(void **state)

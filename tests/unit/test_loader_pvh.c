@@ -7,12 +7,12 @@
 
 #include "core/loader.h"
 
+#include <elf.h>
 #include <string.h>
 
 #include "core/acpi_tables.h"
 #include "core/e820.h"
 #include "core/pvh.h"
-#include "tests/unit/elf_image.h"
 #include "tests/unit/fake_guest.h"
 
 #define MEMORY     (4 * MIB)
@@ -23,20 +23,20 @@
 #define NO_NOTE    "partition 'p': kernel 'vmlinux' is not a PVH kernel (no ELF note of owner 'Xen' and type 18)\n"
 
 static uint8_t *image;
-static struct elf64_segment *segments; /* code, notes */
+static Elf64_Phdr *segments; /* code, notes */
 static uint32_t notes_size;
 
 static void put_note(const char *owner, uint32_t type, const void *desc, uint32_t size)
 {
-    struct elf_note note = {(uint32_t)strlen(owner) + 1, size, type};
+    Elf64_Nhdr note = {(uint32_t)strlen(owner) + 1, size, type};
     uint8_t *at = image + NOTES + notes_size;
     memcpy(at, &note, sizeof note);
     memset(at + sizeof note, 0, 64);
-    memcpy(at + sizeof note, owner, note.name_size);
-    uint32_t name_room = (note.name_size + 3) & ~3u;
+    memcpy(at + sizeof note, owner, note.n_namesz);
+    uint32_t name_room = (note.n_namesz + 3) & ~3u;
     memcpy(at + sizeof note + name_room, desc, size);
     notes_size += (uint32_t)sizeof note + name_room + ((size + 3) & ~3u);
-    segments[1].filesz = segments[1].memsz = notes_size;
+    segments[1].p_filesz = segments[1].p_memsz = notes_size;
 }
 
 static void put_entry(uint64_t entry) { put_note("Xen", 18, &entry, sizeof entry); }
@@ -49,20 +49,18 @@ static int setup(void **state)
     image = fake_guest_module("vmlinux", IMAGE_SIZE);
     for (unsigned i = 0; i < IMAGE_SIZE; i++)
         image[i] = (uint8_t)(i * 13 + (i >> 8) + 1);
-    struct elf64_header *header = (struct elf64_header *)image;
-    *header = (struct elf64_header){.ident = {.magic = ELF_MAGIC,
-                                              .class = ELF_CLASS_64,
-                                              .data = 1,
-                                              .version = 1,
-                                              .type = 2,
-                                              .machine = ELF_MACHINE_X86_64},
-                                    .entry = 0xffffffff80100000,
-                                    .phoff = 0x40,
-                                    .phentsize = 56,
-                                    .phnum = 2};
-    segments = (struct elf64_segment *)(image + 0x40);
-    segments[0] = (struct elf64_segment){1, 7, 0x1000, 0xffffffff80100000, 0x100000, 0x2000, 0x3000, 4096};
-    segments[1] = (struct elf64_segment){4, 4, NOTES, 0, 0, 0, 0, 4};
+    Elf64_Ehdr *header = (Elf64_Ehdr *)image;
+    *header = (Elf64_Ehdr){.e_ident = ELFMAG "\2\1\1",
+                           .e_type = ET_EXEC,
+                           .e_machine = EM_X86_64,
+                           .e_version = 1,
+                           .e_entry = 0xffffffff80100000,
+                           .e_phoff = 0x40,
+                           .e_phentsize = 56,
+                           .e_phnum = 2};
+    segments = (Elf64_Phdr *)(image + 0x40);
+    segments[0] = (Elf64_Phdr){1, 7, 0x1000, 0xffffffff80100000, 0x100000, 0x2000, 0x3000, 4096};
+    segments[1] = (Elf64_Phdr){4, 4, NOTES, 0, 0, 0, 0, 4};
     notes_size = 0;
     put_note("GNU", 18, "abcdefgh", 8);
     put_note("Xen", 6, "linux", 6);
@@ -196,16 +194,16 @@ static void refuses_damaged_notes(void **state)
     (void)state;
     put_note("Xen", 18, "123456", 6); /* no number */
     expect_error(NO_NOTE);
-    segments[1].filesz = notes_size - 9; /* the descriptor is cut off */
+    segments[1].p_filesz = notes_size - 9; /* the descriptor is cut off */
     expect_error(NO_NOTE);
-    segments[1].filesz = UINT64_MAX - 3;
+    segments[1].p_filesz = UINT64_MAX - 3;
     expect_error(NO_NOTE);
-    segments[1].filesz = notes_size;
-    struct elf_note *first = (struct elf_note *)(image + NOTES);
-    first->name_size = UINT32_MAX; /* its padding passes 32 bits */
+    segments[1].p_filesz = notes_size;
+    Elf64_Nhdr *first = (Elf64_Nhdr *)(image + NOTES);
+    first->n_namesz = UINT32_MAX; /* its padding passes 32 bits */
     expect_error(NO_NOTE);
-    first->name_size = 4;
-    first->desc_size = UINT32_MAX - 1;
+    first->n_namesz = 4;
+    first->n_descsz = UINT32_MAX - 1;
     expect_error(NO_NOTE);
 }
 
@@ -228,8 +226,8 @@ static void refuses_other_files(void **state)
     expect_error("partition 'p': kernel 'vmlinux' is not an ELF file (no 7Fh 'ELF' at its start), and its header has "
                  "no addresses\n");
     image[0] = 0x7f;
-    segments[0].paddr = 0x9f000;
-    segments[0].memsz = 0x2000;
+    segments[0].p_paddr = 0x9f000;
+    segments[0].p_memsz = 0x2000;
     expect_error("partition 'p': kernel 'vmlinux' does not fit: segment 0 is 8192 bytes at 0x9f000, RAM for it is "
                  "0x100000 to 0x400000\n");
 }
