@@ -112,9 +112,26 @@ static void test_exits_emulated(void **state)
     save(box);
 }
 
+/* Figures that need a second CPU cannot be had in KVM in Bochs; the others tell what they can without it. */
+static bool lacks_two_cpus(struct box *box, const char *suffix)
+{
+    static const char *const names[] = {"icr_cross_cpu", "ipi_round_trip", "memory_ping_pong", "cpuid_both"};
+    if (strncmp(engine(), "bochs", 5) != 0 || strstr(engine(), "-kvm") == NULL)
+        return false;
+    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
+        char name[FIGURE_NAME_SIZE];
+        snprintf(name, sizeof name, "%s%s", names[i], suffix);
+        figures_add_absent(box, &figures, name, "Bochs 2.7 ends no guest with IF=0 for an interrupt");
+    }
+    save(box);
+    return true;
+}
+
 static void test_two_cpus(void **state)
 {
     struct box *box = *state;
+    if (lacks_two_cpus(box, ""))
+        return;
     start_bench(box, "bench-smp", "0-1", 2, "memory = 16M\nstart = manual\ncmdline = only-smp\n");
     figures_run(box, &figures, "");
     save(box);
@@ -123,6 +140,8 @@ static void test_two_cpus(void **state)
 static void test_two_cpus_virtual(void **state)
 {
     struct box *box = *state;
+    if (lacks_two_cpus(box, "_virtual"))
+        return;
     start_bench(box, "bench-smp-virtual", "0-1", 2,
                 "memory = 16M\nstart = manual\ncmdline = only-smp\ninterrupts = virtual\n");
     figures_run(box, &figures, "_virtual");
