@@ -66,14 +66,8 @@ static Elf32_Phdr *put_elf32(void)
 {
     Elf32_Ehdr *header = (Elf32_Ehdr *)image;
     Elf32_Phdr *segments = (Elf32_Phdr *)(image + 0x40);
-    *header = (Elf32_Ehdr){.e_ident = ELFMAG "\1\1\1",
-                           .e_type = ET_EXEC,
-                           .e_machine = EM_386,
-                           .e_version = 1,
-                           .e_entry = 0xc0200010,
-                           .e_phoff = 0x40,
-                           .e_phentsize = 32,
-                           .e_phnum = 3};
+    *header =
+        (Elf32_Ehdr){ELFMAG "\1\1\1", ET_EXEC, EM_386, EV_CURRENT, 0xc0200010, 0x40, .e_phentsize = 32, .e_phnum = 3};
     segments[0] = (Elf32_Phdr){1, 0x1000, 0xc0200000, 0x200000, 0x2000, 0x3000, 5, 4096};
     segments[1] = (Elf32_Phdr){4, 0, 0xc0200000, 0, UINT32_MAX, UINT32_MAX, 4, 4};
     segments[2] = (Elf32_Phdr){1, 0x4000, 0xc0100000, 0x100000, 0x1000, 0x1000, 6, 4096};
@@ -85,14 +79,8 @@ static Elf64_Phdr *put_elf64(void)
 {
     Elf64_Ehdr *header = (Elf64_Ehdr *)image;
     Elf64_Phdr *segment = (Elf64_Phdr *)(image + 0x40);
-    *header = (Elf64_Ehdr){.e_ident = ELFMAG "\2\1\1",
-                           .e_type = ET_EXEC,
-                           .e_machine = EM_X86_64,
-                           .e_version = 1,
-                           .e_entry = 0x100020,
-                           .e_phoff = 0x40,
-                           .e_phentsize = 56,
-                           .e_phnum = 1};
+    *header =
+        (Elf64_Ehdr){ELFMAG "\2\1\1", ET_EXEC, EM_X86_64, EV_CURRENT, 0x100020, 0x40, .e_phentsize = 56, .e_phnum = 1};
     *segment = (Elf64_Phdr){1, 7, 0x1000, 0xffffffff80100000, 0x100000, 0x2000, 0x2000, 4096};
     put_header(0x200, 3);
     return segment;

@@ -67,14 +67,8 @@ static void put_addresses(void)
 static void put_elf(void)
 {
     Elf64_Ehdr *header = (Elf64_Ehdr *)image;
-    *header = (Elf64_Ehdr){.e_ident = ELFMAG "\2\1\1",
-                           .e_type = ET_EXEC,
-                           .e_machine = EM_X86_64,
-                           .e_version = 1,
-                           .e_entry = 0x100020,
-                           .e_phoff = 0x40,
-                           .e_phentsize = 56,
-                           .e_phnum = 1};
+    *header =
+        (Elf64_Ehdr){ELFMAG "\2\1\1", ET_EXEC, EM_X86_64, EV_CURRENT, 0x100020, 0x40, .e_phentsize = 56, .e_phnum = 1};
     *(Elf64_Phdr *)(image + 0x40) = (Elf64_Phdr){1, 7, 0x1000, 0xffffffff80100000, 0x100000, 0x2000, 0x2000, 4096};
 }
 

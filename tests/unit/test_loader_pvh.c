@@ -50,14 +50,8 @@ static int setup(void **state)
     for (unsigned i = 0; i < IMAGE_SIZE; i++)
         image[i] = (uint8_t)(i * 13 + (i >> 8) + 1);
     Elf64_Ehdr *header = (Elf64_Ehdr *)image;
-    *header = (Elf64_Ehdr){.e_ident = ELFMAG "\2\1\1",
-                           .e_type = ET_EXEC,
-                           .e_machine = EM_X86_64,
-                           .e_version = 1,
-                           .e_entry = 0xffffffff80100000,
-                           .e_phoff = 0x40,
-                           .e_phentsize = 56,
-                           .e_phnum = 2};
+    *header = (Elf64_Ehdr){ELFMAG "\2\1\1",    ET_EXEC, EM_X86_64,         EV_CURRENT,
+                           0xffffffff80100000, 0x40,    .e_phentsize = 56, .e_phnum = 2};
     segments = (Elf64_Phdr *)(image + 0x40);
     segments[0] = (Elf64_Phdr){1, 7, 0x1000, 0xffffffff80100000, 0x100000, 0x2000, 0x3000, 4096};
     segments[1] = (Elf64_Phdr){4, 4, NOTES, 0, 0, 0, 0, 4};
