@@ -1,5 +1,5 @@
 /*
- * The life cycle with real CPUs: a thread for each vCPU and one that asks. What test_lifecycle.c tries step by step in
+ * The life cycle with real CPUs: a thread for each vCPU and one that asks. What test_lifecycle_order.c tries step by step in
  * every order, here between any two instructions, as far as luck goes.
  */
 #include <setjmp.h>
