@@ -22,19 +22,23 @@ static const struct header_format formats[] = {
     {MULTIBOOT2_HEADER_MAGIC, MULTIBOOT2_SEARCH, MULTIBOOT2_ALIGNMENT, sizeof(struct multiboot2_header)},
 };
 
-/* Nothing but the magic number with the right checksum counts as a header. */
+/* Nothing but the magic number with the right checksum counts as one. */
+static bool is_header(const struct header_format *f, const uint8_t *words)
+{
+    uint32_t sum = load32(words);
+    if (sum != f->magic)
+        return false; /* as nearly always: each start of the partition searches */
+    for (uint32_t i = sizeof sum; i < f->size; i += (uint32_t)sizeof sum)
+        sum += load32(words + i);
+    return sum == 0;
+}
+
 static bool header_find(const struct loader_image *kernel, unsigned version, void *header, uint32_t *at)
 {
     const struct header_format *f = &formats[version - 1];
-    for (*at = 0; *at + f->size <= f->search && loader_image_read(kernel, *at, header, f->size); *at += f->alignment) {
-        uint32_t sum = load32(header);
-        if (sum != f->magic)
-            continue; /* as nearly always: each start of the partition searches */
-        for (uint32_t i = sizeof sum; i < f->size; i += (uint32_t)sizeof sum)
-            sum += load32((const uint8_t *)header + i);
-        if (sum == 0)
+    for (*at = 0; *at + f->size <= f->search && loader_image_read(kernel, *at, header, f->size); *at += f->alignment)
+        if (is_header(f, header))
             return true;
-    }
     return loader_image_error(kernel,
                               "is not a multiboot%u kernel (no header with magic 0x%x and right checksum in its first "
                               "%u bytes)",

@@ -294,8 +294,10 @@ static struct plan_partition *next_slot(const struct builder *b, const struct co
     /*@ assert slot->cpu_count == 0 && slot->chunk_count == 0; */
     /*@ assert builder_readable(b); */
     slot->config = config;
+    /*@ assert builder_readable(b); */
     slot->kernel = slot->initrd = PLAN_NO_MODULE;
-    /*@ assert builder_readable(b) && slot_readable(slot, b->machine) && slot->chunk_count == 0; */
+    /*@ assert slot_readable(slot, b->machine) && slot->chunk_count == 0; */
+    /*@ assert builder_readable(b); */
     b->plan->partition_count++;
     return slot;
 }
