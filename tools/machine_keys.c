@@ -137,7 +137,7 @@ static int hex_digit(char c)
     return -1;
 }
 
-/* Undoes print_name of core/machine_text.c; false when the word could not have come from there. */
+/* Undoes print_name of core/machine_text.c; false when no box could have said the word: names are printable there. */
 static bool unescape_name(struct slice word, char *name, size_t size)
 {
     size_t used = 0;
@@ -154,7 +154,7 @@ static bool unescape_name(struct slice word, char *name, size_t size)
             byte = (char)(uint8_t)(high * 16 + low);
             i += 3;
         }
-        if (used == size - 1)
+        if (used == size - 1 || byte < ' ' || byte > '~')
             return false;
         name[used++] = byte;
     }

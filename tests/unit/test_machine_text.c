@@ -129,7 +129,7 @@ static void make_small_machine(void)
     machine.module_count = 3;
     machine.modules[0] = (struct machine_module){{0x1000000, 12345}, "vmlinuz"};
     machine.modules[1] = (struct machine_module){{0x2000000, 0}, ""};
-    machine.modules[2] = (struct machine_module){{0, UINT64_MAX}, "#a \"b\\x41\t\x7f\xff="};
+    machine.modules[2] = (struct machine_module){{0, UINT64_MAX}, "#a \"b\\x41=~"};
     machine.ioapic_count = 1;
     machine.ioapics[0] = (struct machine_ioapic){0xfec00000, 24};
     machine.hypervisor = (struct range){0x200000, 0x600000};
@@ -165,7 +165,7 @@ static void text_of_the_small_machine(void **state)
                                  "module        = 0x1000000 0x3039 vmlinuz\n"
                                  "module        = 0x2000000 0x0\n"
                                  "module        = 0x0 0xffffffffffffffff "
-                                 "\\x23a\\x20\\x22b\\x5cx41\\x09\\x7f\\xff=\n"
+                                 "\\x23a\\x20\\x22b\\x5cx41=~\n"
                                  "ioapic        = 0xfec00000 24\n"
                                  "hypervisor    = 0x200000 0x600000\n"
                                  "rsdp          = 0x3fff0014\n"
@@ -212,7 +212,7 @@ static void fullest_machine(void **state)
     machine.module_count = MACHINE_MAX_MODULES;
     for (uint32_t i = 0; i < MACHINE_MAX_MODULES; i++) {
         machine.modules[i].range = (struct range){i, i};
-        memset(machine.modules[i].name, (int)(128 + i), MACHINE_MODULE_NAME_SIZE - 1);
+        memset(machine.modules[i].name, '"', MACHINE_MODULE_NAME_SIZE - 1);
     }
     machine.ioapic_count = MACHINE_MAX_IOAPICS;
     for (uint32_t i = 0; i < MACHINE_MAX_IOAPICS; i++)
@@ -299,7 +299,7 @@ static void bad_memory(void **state)
 
 static void bad_modules(void **state)
 {
-    static const char *const bad[] = {"\\", "\\x", "\\x4", "\\x00", "\\y41", "\\xg1", "\\xA1"};
+    static const char *const bad[] = {"\\", "\\x", "\\x4", "\\x00", "\\y41", "\\xg1", "\\xA1", "\\x09", "\\x7f", "x\\x8c"};
     char line[200], message[200];
 
     (void)state;
