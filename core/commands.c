@@ -49,9 +49,7 @@ static struct slice next_word(struct slice *rest)
     size_t start = 0;
     while (start < rest->length && rest->at[start] == ' ')
         start++;
-    size_t end = start;
-    while (end < rest->length && rest->at[end] != ' ')
-        end++;
+    size_t end = slice_find(*rest, start, ' ');
     struct slice word = {rest->at + start, end - start};
     *rest = (struct slice){rest->at + end, rest->length - end};
     return word;

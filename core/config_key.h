@@ -81,8 +81,10 @@ extern const struct config_keys config_partition_keys;
 /* What `yes` and `no` mean. */
 extern const struct text_choice config_yes_no[2];
 
-/* Fills the field of the key that is being set. That the table names fields of the partition is assumed: WP knows no
- * offsets. */
+/*
+ * Fills the field of the key that is being set. That the table names fields of the partition is assumed: WP knows no
+ * offsets.
+ */
 /*@ requires in_partition(parser) && key_readable(parser->key);
     assigns *parser->partition;
     ensures in_partition(parser); */

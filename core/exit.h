@@ -8,29 +8,29 @@
 
 /* One list, from which the enum, the names and the counters grow. */
 #define EXIT_KIND_LIST(X)                                                                                              \
-    X(KICK, "kick")   /* the hypervisor asked for this CPU */                                                          \
-    X(TIMER, "timer") /* the hypervisor's own timer (console CPU only) */                                              \
+    X(KICK, "kick")                           /* the hypervisor asked for this CPU */                                  \
+    X(TIMER, "timer")                         /* the hypervisor's own timer (console CPU only) */                      \
     X(CPUID, "cpuid")                                                                                                  \
     X(HYPERCALL, "hypercall")                                                                                          \
     X(MSR_READ, "msr-read")                                                                                            \
     X(MSR_WRITE, "msr-write")                                                                                          \
-    X(PORT, "port")                         /* IN, OUT, INS, OUTS */                                                   \
-    X(MEMORY, "memory")                     /* an address that the nested tables refuse */                             \
-    X(CONTROL_REGISTER, "control-register") /* CR8; the others are the backend's own business, counted here */         \
+    X(PORT, "port")                           /* IN, OUT, INS, OUTS */                                                 \
+    X(MEMORY, "memory")                       /* an address that the nested tables refuse */                           \
+    X(CONTROL_REGISTER, "control-register")   /* CR8; the others are the backend's own, counted here */                \
     X(XSETBV, "xsetbv")                                                                                                \
     X(HALT, "halt")                                                                                                    \
-    X(CACHE, "cache")             /* INVD, WBINVD: a no-op that must be skipped */                                     \
-    X(INSTRUCTION, "instruction") /* one that a guest may not have: #UD */                                             \
+    X(CACHE, "cache")                         /* INVD, WBINVD: a no-op that must be skipped */                         \
+    X(INSTRUCTION, "instruction")             /* one that a guest may not have: #UD */                                 \
     X(EXCEPTION, "exception")                                                                                          \
-    X(INTERRUPT, "interrupt")               /* an external interrupt (virtual mode) */                                 \
-    X(INTERRUPT_WINDOW, "interrupt-window") /* the guest can take an interrupt now */                                  \
-    X(INTERRUPT_ENDED, "interrupt-ended")   /* the CPU itself has ended a level-triggered interrupt */                 \
-    X(APIC_WRITTEN, "apic-written")         /* the CPU itself has written a local APIC register */                     \
-    X(NMI_WINDOW, "nmi-window")             /* the guest can take an NMI now */                                        \
-    X(TASK_SWITCH, "task-switch")           /* by hardware, through a TSS or a task gate */                            \
+    X(INTERRUPT, "interrupt")                 /* an external interrupt (virtual mode) */                               \
+    X(INTERRUPT_WINDOW, "interrupt-window")   /* the guest can take an interrupt now */                                \
+    X(INTERRUPT_ENDED, "interrupt-ended")     /* the CPU itself has ended a level-triggered interrupt */               \
+    X(APIC_WRITTEN, "apic-written")           /* the CPU itself has written a local APIC register */                   \
+    X(NMI_WINDOW, "nmi-window")               /* the guest can take an NMI now */                                      \
+    X(TASK_SWITCH, "task-switch")             /* by hardware, through a TSS or a task gate */                          \
     X(TRIPLE_FAULT, "triple-fault")                                                                                    \
-    X(ENTRY_FAILED, "entry-failed") /* the hardware refused the guest state */                                         \
-    X(UNKNOWN, "unknown")           /* nothing that was asked for: stop the partition */
+    X(ENTRY_FAILED, "entry-failed")           /* the hardware refused the guest state */                               \
+    X(UNKNOWN, "unknown")                     /* nothing that was asked for: stop the partition */
 
 enum exit_kind {
 #define X(name, text) EXIT_##name,

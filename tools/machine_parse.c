@@ -80,7 +80,7 @@ static void report_missing(struct machine_parser *parser, struct config_place en
                    "expected the line 'version = %d' before [machine]", MACHINE_TEXT_VERSION);
     for (size_t i = 0; i < MACHINE_KEYS; i++) {
         if (machine_keys[i].needed && parser->seen[i] == 0) {
-            at.text = (struct slice){machine_keys[i].name, strlen(machine_keys[i].name)};
+            at.text = slice_of(machine_keys[i].name);
             text_error(&parser->report, at, "key missing",
                        "expected all that `machine` prints; is the text cut short?");
         }

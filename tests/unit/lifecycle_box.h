@@ -11,6 +11,7 @@
 #include "core/exit_handle.h"
 #include "core/log.h"
 #include "tests/unit/fake_backend.h"
+#include "tests/unit/fake_box_end.h"
 #include "tests/unit/fake_cpu.h"
 #include "tests/unit/fake_guest.h"
 #include "tests/unit/fake_phys.h"
@@ -22,17 +23,6 @@
 enum { IMAGE_SIZE = 0x100, QUICK = 1000 };
 
 static struct partition *p;
-static struct {
-    uint32_t calls;
-    bool reboot;
-} box_end;
-
-/* In place of core/console.c. */
-void console_end_box(bool reboot)
-{
-    box_end.calls++;
-    box_end.reboot = reboot;
-}
 
 /*
  * A CPU looks at its vCPU only after a kick; otherwise it stays in the guest or waits. So a kick that is forgotten

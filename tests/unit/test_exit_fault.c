@@ -17,6 +17,7 @@
 #include "core/lifecycle.h"
 #include "core/log.h"
 #include "tests/unit/fake_backend.h"
+#include "tests/unit/fake_box_end.h"
 #include "tests/unit/fake_cpu.h"
 #include "tests/unit/fake_guest.h"
 
@@ -30,17 +31,6 @@ static struct partition *p;
 static struct vcpu *vcpu;
 static struct fake_vcpu *fake;
 static uint64_t log_from;
-static struct {
-    uint32_t calls;
-    bool reboot;
-} box_end;
-
-/* In place of core/console.c. */
-void console_end_box(bool reboot)
-{
-    box_end.calls++;
-    box_end.reboot = reboot;
-}
 
 static int setup(void **state)
 {

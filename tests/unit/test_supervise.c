@@ -15,6 +15,7 @@
 #include "core/lifecycle.h"
 #include "core/log.h"
 #include "tests/unit/fake_backend.h"
+#include "tests/unit/fake_box_end.h"
 #include "tests/unit/fake_cpu.h"
 #include "tests/unit/fake_guest.h"
 
@@ -23,17 +24,6 @@
 
 static struct partition *p;
 static uint64_t log_from;
-static struct {
-    uint32_t calls;
-    bool reboot;
-} box_end;
-
-/* In place of core/console.c. */
-void console_end_box(bool reboot)
-{
-    box_end.calls++;
-    box_end.reboot = reboot;
-}
 
 static uint32_t told(const char *text)
 {
